@@ -1,0 +1,120 @@
+# Everything a developer or a packager runs. "make" lists the targets.
+
+GO       ?= go
+VERSION  ?= $(shell git describe --tags --match 'v*' --dirty 2>/dev/null || echo devel)
+COMMIT   ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+# Where "make install" puts things; DESTDIR is put in front of each, for packages.
+PREFIX     ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERDIR ?= $(PREFIX)/lib/sysusers.d
+DOCDIR     ?= $(PREFIX)/share/doc/ganeti-cache-updater
+
+FUZZTIME  ?= 60s
+BENCH     ?= .
+DEMO_ARGS ?=
+TEST_ARGS ?=
+
+GOLANGCI_LINT_VERSION := v2.15.0
+GOLANGCI_LINT         := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
+
+# The commit is handed over by name: Go's own stamp fails where git distrusts the folder's owner.
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+
+.DEFAULT_GOAL := help
+# A recipe that fails halfway leaves no file that looks finished.
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Build, then refresh three simulated clusters into a SQLite file (DEMO_ARGS="--for 10s")
+	bin/updater demo $(DEMO_ARGS)
+
+.PHONY: build
+build: ## Build bin/updater: static, with version and commit
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/updater ./cmd/updater
+
+.PHONY: test
+test: ## Run all tests; installs PostgreSQL and a C compiler if missing and root (TEST_ARGS="-run X")
+	@.ci/need postgres
+	@race=$$(.ci/need race) && set -x && $(GO) test $$race -shuffle=on -timeout 20m $(TEST_ARGS) ./...
+
+.PHONY: check
+check: tidy-check fmt-check vet lint build schema-check ## Run every check that needs no database: format, vet, lint, modules, build, schema
+
+.PHONY: tidy-check
+tidy-check:
+	$(GO) mod tidy -diff
+
+.PHONY: fmt-check
+fmt-check: $(GOLANGCI_LINT)
+	$(GOLANGCI_LINT) fmt --diff
+
+.PHONY: vet
+vet:
+	$(GO) vet ./...
+
+.PHONY: schema-check
+schema-check: build
+	@bin/updater schema print --dialect postgres | diff -u schema.sql - || { echo 'schema.sql is older than the migrations: run make schema' >&2; exit 1; }
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run golangci-lint, installing it into bin/ first if missing
+	$(GOLANGCI_LINT) config verify
+	$(GOLANGCI_LINT) run
+
+# A tool of its own version and not a dependency in go.mod: its hundreds of modules are not ours.
+$(GOLANGCI_LINT):
+	GOBIN=$(CURDIR)/bin/install CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv bin/install/golangci-lint $@ && rmdir bin/install
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## Format all Go files
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: schema
+schema: build ## Write schema.sql anew from the PostgreSQL migrations
+	bin/updater schema print --dialect postgres > schema.sql.new
+	mv schema.sql.new schema.sql
+
+.PHONY: docs
+docs: ## Write the reference in docs/configuration.md anew from the code
+	$(GO) test ./config -run '^TestReference_Document$$' -update
+
+.PHONY: bench
+bench: ## Run the benchmarks (BENCH=pattern)
+	@.ci/need postgres
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (60s)
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "+ $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: install
+install: ## Install binary, units, documents and an example configuration (DESTDIR, PREFIX); builds if needed
+	@test -x bin/updater || $(MAKE) build
+	install -D -m 0755 bin/updater $(DESTDIR)$(PREFIX)/bin/ganeti-cache-updater
+	install -d $(DESTDIR)$(UNITDIR)
+	for unit in deploy/systemd/*.service deploy/systemd/*.timer; do \
+		sed 's|/usr/bin/|$(PREFIX)/bin/|; s|/usr/share/doc/ganeti-cache-updater|$(DOCDIR)|' "$$unit" > $(DESTDIR)$(UNITDIR)/"$${unit##*/}" || exit 1; \
+		chmod 0644 $(DESTDIR)$(UNITDIR)/"$${unit##*/}" || exit 1; \
+	done
+	install -D -m 0644 deploy/systemd/ganeti-cache-updater.sysusers $(DESTDIR)$(SYSUSERDIR)/ganeti-cache-updater.conf
+	install -d $(DESTDIR)$(DOCDIR)
+	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md deploy/systemd/config.yaml $(DESTDIR)$(DOCDIR)
+	@# Never over a configuration that somebody has edited.
+	test -e $(DESTDIR)$(SYSCONFDIR)/ganeti-cache-updater/config.yaml || \
+		install -D -m 0644 deploy/systemd/config.yaml $(DESTDIR)$(SYSCONFDIR)/ganeti-cache-updater/config.yaml
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf bin schema.sql.new ganeti-cache-demo.db ganeti-cache-demo.db-wal ganeti-cache-demo.db-shm
