@@ -1,0 +1,95 @@
+package ganeti
+
+import (
+	"hash/maphash"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Delta is one complete bulk answer, compared with an [Index]. It is read only
+// and safe for concurrent use.
+type Delta struct {
+	// StartedAt is when the request started, UTC to the microsecond: the time
+	// the snapshot speaks of.
+	StartedAt time.Time
+	// Duration is how long the request took until the last byte.
+	Duration time.Duration
+	// Bytes counts the body as received.
+	Bytes int64
+	// Items counts the items of the answer, known ones included.
+	Items int
+
+	known   *Index
+	cold    bool
+	seed    maphash.Seed
+	order   []int32 // per item: an entry of known, or ^i for the changed item i; nil: item i is entry i
+	marks   []entry // hash and length: of every item if cold, else of the changed ones
+	spool   spool
+	missing []string
+}
+
+// Changed returns how many items are not on record as they are.
+func (d *Delta) Changed() int { return d.spool.len() }
+
+// Each yields those items and their numbers from 0, in the order of the
+// answer. It may be iterated again, also concurrently. The bytes are valid
+// until the next step only and must not be changed.
+func (d *Delta) Each() iter.Seq2[int, []byte] { return d.spool.each }
+
+// Missing returns the keys on record of which no item came unchanged, each
+// once: objects that are gone, and the ones that changed, whose new item is
+// among Each. The slice must not be changed.
+func (d *Delta) Missing() []string { return d.missing }
+
+// Unchanged reports that the answer holds just what is on record.
+func (d *Delta) Unchanged() bool { return d.Changed() == 0 && len(d.missing) == 0 }
+
+// Index returns the index for the next answer. keys[i] is the key of the
+// changed item i; with "" (or beyond the end of keys) the item is not
+// remembered and counts as changed again. ghosts are keys that stay on record
+// although this answer lacks them: Missing reports them next time as well,
+// unless an item of that key is recognised.
+//
+// An answer that matched in order gives the index it was compared with.
+func (d *Delta) Index(keys, ghosts []string) *Index {
+	if d.order == nil && d.Items == len(d.known.entries) && slices.Equal(ghosts, d.known.ghosts) {
+		return d.known
+	}
+	x := &Index{seed: d.seed, entries: make([]entry, 0, d.Items)}
+	for _, key := range ghosts {
+		x.ghosts = append(x.ghosts, strings.Clone(key))
+	}
+	if d.order == nil {
+		x.entries = append(x.entries, d.known.entries[:d.Items]...)
+		return x
+	}
+	for item, i := range d.order {
+		if e, ok := d.remembered(item, int(i), keys); ok {
+			x.entries = append(x.entries, e)
+		}
+	}
+	return x
+}
+
+func (d *Delta) remembered(item, i int, keys []string) (entry, bool) {
+	if i >= 0 {
+		e := d.known.entries[i]
+		if d.cold {
+			e.hash, e.length = d.marks[item].hash, d.marks[item].length
+		}
+		return e, true
+	}
+	i = ^i
+	if i >= len(keys) || keys[i] == "" {
+		return entry{}, false
+	}
+	e := d.marks[i]
+	if d.cold {
+		e = d.marks[item]
+	}
+	// A key cut out of an item would keep the whole item alive.
+	e.key = strings.Clone(keys[i])
+	return e, true
+}

@@ -1,0 +1,123 @@
+package ganeti
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// dialer opens one TLS connection within the connect and handshake timeouts.
+type dialer struct {
+	address  string // host:port
+	timeouts Timeouts
+	config   *tls.Config
+}
+
+// dial returns the TLS connection and the TCP connection below it. Closing the
+// latter ends everything at once, without waiting to say goodbye.
+func (d *dialer) dial(ctx context.Context) (*tls.Conn, net.Conn, error) {
+	connectCtx, cancel := context.WithTimeout(ctx, d.timeouts.Connect)
+	defer cancel()
+	var nd net.Dialer
+	raw, err := nd.DialContext(connectCtx, "tcp", d.address)
+	if err != nil {
+		return nil, nil, d.connectError(ctx, err)
+	}
+	handshakeCtx, cancel := context.WithTimeout(ctx, d.timeouts.TLSHandshake)
+	defer cancel()
+	conn := tls.Client(raw, d.config)
+	if err := conn.HandshakeContext(handshakeCtx); err != nil {
+		err = d.handshakeError(ctx, err)
+		closeQuietly(raw)
+		return nil, nil, err
+	}
+	return conn, raw, nil
+}
+
+func (d *dialer) connectError(ctx context.Context, err error) error {
+	var timeout net.Error
+	var dns *net.DNSError
+	switch {
+	case ctx.Err() != nil:
+		return err // the caller knows why its context ended
+	case errors.As(err, &dns) && !dns.IsTimeout:
+		return fmt.Errorf("%w: %w; check the host name", ErrRefused, err)
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return &TimeoutError{Phase: "connect", After: d.timeouts.Connect}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%w: %w; check that ganeti-rapi runs there and that this is the master node", ErrRefused, err)
+	default:
+		return fmt.Errorf("%w: %w; check the address, the route and firewalls", ErrRefused, err)
+	}
+}
+
+func (d *dialer) handshakeError(ctx context.Context, err error) error {
+	var timeout net.Error
+	var record tls.RecordHeaderError
+	var authority x509.UnknownAuthorityError
+	var verify *tls.CertificateVerificationError
+	switch {
+	case ctx.Err() != nil, errors.Is(err, ErrTLS):
+		return err
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return &TimeoutError{Phase: "tls_handshake", After: d.timeouts.TLSHandshake}
+	case errors.As(err, &record):
+		return fmt.Errorf("%w: the port does not speak TLS; check that it is RAPI's", ErrTLS)
+	case errors.As(err, &authority):
+		return fmt.Errorf("%w: %w; Ganeti's own certificate is self-signed: run `updater trust %s` and set "+
+			"tls.pin_sha256 to what it prints", ErrTLS, err, d.address)
+	case errors.As(err, &verify):
+		return fmt.Errorf("%w: %w; check the host name and the certificate, or set tls.pin_sha256 "+
+			"(`updater trust %s`)", ErrTLS, err, d.address)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("%w: the server closed the connection during the handshake; check that the port is RAPI's", ErrTLS)
+	default:
+		return fmt.Errorf("%w: %w; check that the port is RAPI's", ErrTLS, err)
+	}
+}
+
+// closeQuietly closes a connection whose outcome is already known.
+func closeQuietly(c io.Closer) {
+	// Nothing was written that a failed close could lose.
+	_ = c.Close()
+}
+
+// FetchCertificate connects to HOST:PORT (the port defaults to 5080, a leading
+// https:// is ignored) and returns the certificate it presents, whatever that
+// is. Nothing is verified and no credentials are sent: the caller shows its
+// [Pin] to somebody who can compare it with the one on the master node. Zero
+// timeouts mean the defaults.
+func FetchCertificate(ctx context.Context, hostport string, timeouts Timeouts) (*x509.Certificate, error) {
+	target := Settings{URL: "https://" + strings.TrimPrefix(hostport, "https://"), Timeouts: timeouts}
+	if err := target.Validate(); err != nil {
+		return nil, err
+	}
+	host, port, err := target.HostPort()
+	if err != nil {
+		return nil, err
+	}
+	d := dialer{
+		address:  net.JoinHostPort(host, strconv.Itoa(port)),
+		timeouts: timeouts.withDefaults(),
+		config: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			ServerName:         host,
+			InsecureSkipVerify: true, //nolint:gosec // G402: looking at the certificate is the purpose
+		},
+	}
+	ctx, cancel := context.WithTimeout(ctx, d.timeouts.Total)
+	defer cancel()
+	conn, raw, err := d.dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("fetching the certificate of %s: %w", d.address, err)
+	}
+	defer closeQuietly(raw)
+	return conn.ConnectionState().PeerCertificates[0], nil
+}

@@ -1,0 +1,175 @@
+package ganeti
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+const (
+	// maxHeader bounds status line and headers; RAPI sends 200 bytes.
+	maxHeader = 64 << 10
+	// maxErrorBody bounds what is read of an error's body.
+	maxErrorBody = 64 << 10
+	// maxMessage bounds each text of Ganeti's that goes into an error, in bytes.
+	maxMessage = 300
+	// maxInterim is how many 1xx answers are skipped.
+	maxInterim = 5
+)
+
+// exchange does one request on one connection. net/http's Transport is left
+// out on purpose: RAPI closes every connection, so there is nothing to pool,
+// and here each phase has its own timeout, no proxy or redirect can come in,
+// and no goroutine outlives the call.
+func (c *Client) exchange(ctx context.Context, path string, read func(io.Reader, int64) error) (int64, error) {
+	conn, raw, err := c.dialer.dial(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer closeQuietly(raw)
+	stop := context.AfterFunc(ctx, func() { closeQuietly(raw) })
+	defer stop()
+
+	resp, err := c.roundTrip(ctx, conn, path) //nolint:bodyclose // closing reads on to the end; the connection is closed instead
+	if err != nil {
+		return 0, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return 0, c.statusError(path, resp)
+	}
+	if resp.ContentLength > c.maxBody {
+		return 0, fmt.Errorf("%w: %d bytes announced, %d allowed (max_body)", ErrTooLarge, resp.ContentLength, c.maxBody)
+	}
+	body := &countingReader{r: resp.Body, want: resp.ContentLength}
+	if err := read(body, resp.ContentLength); err != nil {
+		if foreign, ok := errors.AsType[*contentError](err); ok {
+			foreign.found = []byte(c.scrub(string(foreign.found)))
+		}
+		return 0, err
+	}
+	closeQuietly(conn) // with close_notify, as everything has been read
+	return body.n, nil
+}
+
+// roundTrip sends the request and reads the header of the answer, both within
+// the first-byte timeout.
+func (c *Client) roundTrip(ctx context.Context, conn net.Conn, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+c.host+path, http.NoBody)
+	if err != nil {
+		return nil, fmt.Errorf("building the request: %w", err)
+	}
+	req.Close = true
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "ganeti-cache-updater")
+	if user, password := c.credentials(); user != "" {
+		req.SetBasicAuth(user, password)
+	}
+	if err := conn.SetDeadline(time.Now().Add(c.dialer.timeouts.FirstByte)); err != nil {
+		return nil, c.firstByteError(err)
+	}
+	if err := req.Write(conn); err != nil {
+		return nil, c.firstByteError(err)
+	}
+	limited := &io.LimitedReader{R: conn, N: maxHeader}
+	buffered := bufio.NewReader(limited)
+	for range maxInterim {
+		resp, err := http.ReadResponse(buffered, req)
+		if err != nil {
+			if limited.N <= 0 {
+				return nil, fmt.Errorf("%w: a header of more than %d bytes", ErrTooLarge, maxHeader)
+			}
+			return nil, c.firstByteError(err)
+		}
+		if resp.StatusCode >= http.StatusOK {
+			limited.N = math.MaxInt64
+			return resp, conn.SetDeadline(time.Time{}) // from here on the context's
+		}
+	}
+	return nil, fmt.Errorf("%w: only interim answers; check that the port is RAPI's", ErrNotJSON)
+}
+
+func (c *Client) firstByteError(err error) error {
+	var timeout net.Error
+	var network *net.OpError
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return &TimeoutError{Phase: "first_byte", After: c.dialer.timeouts.FirstByte}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network):
+		return fmt.Errorf("%w: the server closed the connection without an answer (%w); "+
+			"RAPI does so when it is overloaded or restarted", ErrTruncated, err)
+	default:
+		// The error itself would quote what came, which may be anything.
+		return fmt.Errorf("%w: the answer is not HTTP; check that the port is RAPI's", ErrNotJSON)
+	}
+}
+
+// statusError reads what Ganeti says about the failure. A body that is cut or
+// not Ganeti's changes nothing: the status is the error.
+func (c *Client) statusError(path string, resp *http.Response) error {
+	e := &StatusError{Method: http.MethodGet, Path: path, Status: resp.StatusCode}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
+	if err != nil && len(body) == 0 {
+		return e
+	}
+	var said struct {
+		Message any `json:"message"`
+		Explain any `json:"explain"`
+	}
+	if json.Unmarshal(body, &said, lenient()) != nil {
+		return e
+	}
+	e.Message, e.Explain = c.said(said.Message), c.said(said.Explain)
+	return e
+}
+
+// said makes a text of Ganeti's fit for an error: RAPI escapes it for HTML.
+func (c *Client) said(v any) string {
+	text, ok := v.(string)
+	if !ok {
+		return ""
+	}
+	text = html.UnescapeString(c.scrub(text))
+	return plain(c.scrub(text), maxMessage)
+}
+
+// scrubber removes the credentials from what a server said, should it echo
+// its request.
+func scrubber(user, password string) func(string) string {
+	if password == "" {
+		return func(s string) string { return s }
+	}
+	basic := base64.StdEncoding.EncodeToString([]byte(user + ":" + password))
+	r := strings.NewReplacer(basic, redacted, password, redacted)
+	return r.Replace
+}
+
+// countingReader counts the body and says how much of it was announced.
+type countingReader struct {
+	r       io.Reader
+	n, want int64
+}
+
+// Read passes io.EOF on as it is; everything else means that the body ended
+// early.
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.n += int64(n)
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if r.want >= 0 {
+		return n, fmt.Errorf("%w after %d of %d bytes: %w", ErrTruncated, r.n, r.want, err)
+	}
+	return n, fmt.Errorf("%w after %d bytes: %w", ErrTruncated, r.n, err)
+}

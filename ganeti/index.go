@@ -1,0 +1,211 @@
+package ganeti
+
+import (
+	"crypto/sha256"
+	"hash/maphash"
+	"slices"
+	"strings"
+)
+
+// Digest is the first half of the SHA-256 of an item's bytes as RAPI sent
+// them: what a database keeps to recognise the item after a restart.
+type Digest [16]byte
+
+// DigestOf returns the digest of an item.
+func DigestOf(raw []byte) Digest {
+	sum := sha256.Sum256(raw)
+	return Digest(sum[:16])
+}
+
+// Known is one object on record. Key is its uuid (a job's id), or "" for an
+// item that could not be identified: it is recognised but never missing.
+type Known struct {
+	Key    string
+	Digest Digest
+}
+
+// Index is what the caller has on record of one bulk resource. It comes cold
+// from a database ([NewIndex]), where items are looked up by digest, or warm
+// from the previous answer ([Delta.Index]), where the order is known too and
+// an unchanged item costs one fast hash. It is immutable and safe for
+// concurrent use; the nil *Index is empty.
+type Index struct {
+	entries  []entry
+	ghosts   []string         // keys on record that the last answer lacked
+	byDigest map[Digest]int32 // cold only
+	seed     maphash.Seed     // warm only
+}
+
+// entry is one item of the last answer: its bytes, as hash and length, and
+// the key they stand for.
+type entry struct {
+	hash   uint64
+	length int
+	key    string
+}
+
+// NewIndex returns the cold form.
+func NewIndex(known []Known) *Index {
+	x := &Index{
+		entries:  make([]entry, len(known)),
+		byDigest: make(map[Digest]int32, len(known)),
+	}
+	for i, k := range known {
+		x.entries[i].key = strings.Clone(k.Key)
+		x.byDigest[k.Digest] = int32(i)
+	}
+	return x
+}
+
+// Len returns how many items are known; keys that the last answer lacked are
+// not among them.
+func (x *Index) Len() int {
+	if x == nil {
+		return 0
+	}
+	return len(x.entries)
+}
+
+// matcher compares the items of one answer with an Index, in order.
+type matcher struct {
+	known  *Index
+	cold   bool
+	seed   maphash.Seed
+	next   int // the entry that is predicted
+	items  int
+	order  []int32 // nil as long as item i is entry i
+	seen   []bool  // of the entries; nil like order
+	byHash map[uint64]int32
+	marks  []entry // cold: hash and length of every item; warm: of the changed
+	spool  spool
+}
+
+func newMatcher(known *Index) *matcher {
+	if known == nil {
+		known = &Index{seed: maphash.MakeSeed()}
+	}
+	m := &matcher{known: known, seed: known.seed}
+	if known.byDigest != nil {
+		m.cold = true
+		m.seed = maphash.MakeSeed()
+		m.diverge()
+	}
+	return m
+}
+
+// predicted returns the entry that should come next.
+func (m *matcher) predicted() (entry, bool) {
+	if m.cold || m.next >= len(m.known.entries) {
+		return entry{}, false
+	}
+	return m.known.entries[m.next], true
+}
+
+// hit records that the predicted entry came.
+func (m *matcher) hit() { m.match(m.next) }
+
+func (m *matcher) match(i int) {
+	if m.order == nil && i != m.items {
+		m.diverge()
+	}
+	if m.order != nil {
+		m.order = append(m.order, int32(i)) //nolint:gosec // G115: an index into entries
+		m.seen[i] = true
+	}
+	m.items++
+	m.next = i + 1
+}
+
+// offer looks an item up that was not predicted.
+func (m *matcher) offer(item []byte) {
+	mark := entry{hash: maphash.Bytes(m.seed, item), length: len(item)}
+	i, ok := m.find(item, mark)
+	if m.cold {
+		m.marks = append(m.marks, mark)
+	}
+	if ok {
+		m.match(int(i))
+		return
+	}
+	if m.order == nil {
+		m.diverge()
+	}
+	m.order = append(m.order, int32(^m.spool.len())) //nolint:gosec // G115: bounded by the body
+	m.spool.add(item)
+	if !m.cold {
+		m.marks = append(m.marks, mark)
+	}
+	m.items++
+	m.next++ // most often the predicted object itself has changed
+}
+
+func (m *matcher) find(item []byte, mark entry) (int32, bool) {
+	if m.cold {
+		i, ok := m.known.byDigest[DigestOf(item)]
+		return i, ok
+	}
+	if m.byHash == nil {
+		m.byHash = make(map[uint64]int32, len(m.known.entries))
+		for i, e := range m.known.entries {
+			m.byHash[e.hash] = int32(i)
+		}
+	}
+	i, ok := m.byHash[mark.hash]
+	return i, ok && m.known.entries[i].length == mark.length
+}
+
+// diverge starts to write down what was implied so far: item i is entry i.
+func (m *matcher) diverge() {
+	m.seen = make([]bool, len(m.known.entries))
+	m.order = make([]int32, m.items, max(len(m.known.entries), m.items+16))
+	for i := range m.order {
+		m.order[i] = int32(i)
+		m.seen[i] = true
+	}
+}
+
+func (m *matcher) finish() *Delta {
+	d := &Delta{
+		Items: m.items, known: m.known, cold: m.cold, seed: m.seed,
+		order: m.order, marks: m.marks, spool: m.spool,
+	}
+	d.missing = m.missing()
+	return d
+}
+
+// missing lists the keys on record of which no item came, each once, in the
+// order of the record.
+func (m *matcher) missing() []string {
+	candidates := make(map[string]bool)
+	var order []string
+	add := func(key string) {
+		if key != "" && !candidates[key] {
+			candidates[key] = true
+			order = append(order, key)
+		}
+	}
+	for i, e := range m.known.entries {
+		if !m.came(i) {
+			add(e.key)
+		}
+	}
+	for _, key := range m.known.ghosts {
+		add(key)
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	for i, e := range m.known.entries {
+		if m.came(i) {
+			delete(candidates, e.key)
+		}
+	}
+	return slices.DeleteFunc(order, func(key string) bool { return !candidates[key] })
+}
+
+func (m *matcher) came(i int) bool {
+	if m.order == nil {
+		return i < m.items
+	}
+	return m.seen[i]
+}
