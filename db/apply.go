@@ -1,0 +1,252 @@
+package db
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// Apply brings the record to a snapshot, in one transaction: changed rows, tombstones, quarantine, changes, freshness,
+// one notification. When removals are withheld (by the Guard, or because an item has no readable key), everything else
+// is applied, refreshed_at stays what it was and the decision's error is stored in freshness.
+//
+// ErrConflict: another generation than the snapshot's is on record, or a newer snapshot was applied. ErrDisabled,
+// ErrNotFound: nothing is written either.
+func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
+	t, err := s.tableOf(snap.Kind)
+	if err != nil {
+		return Outcome{}, err
+	}
+	snap.StartedAt = cleanTime(snap.StartedAt)
+	var out Outcome
+	err = s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		a := &applier{x: x, t: t, snap: &snap, keys: make(map[string]bool)}
+		err := a.run(ctx)
+		out = a.out
+		return err
+	})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("applying the %s snapshot of cluster %d: %w", snap.Kind, snap.ClusterID, err)
+	}
+	return out, nil
+}
+
+// applier applies one snapshot in one transaction.
+type applier struct {
+	x     *txn
+	t     *table
+	snap  *Snapshot
+	fresh Freshness
+	out   Outcome
+
+	// keys has every key seen in Changed; true means that a row was accepted under it.
+	keys map[string]bool
+	// load is open while rows go straight into a table that holds none of the cluster.
+	load loader
+	cold bool
+	// loaded counts rows given to load.
+	loaded int
+
+	chunk      []Row
+	chunkBytes int
+
+	quarantined      []quarantineEntry
+	quarantinedBytes int
+	// bad has the digests of all items quarantined in this snapshot.
+	bad [][]byte
+	// keyless counts items whose identity is unreadable.
+	keyless int
+
+	changes []Change
+}
+
+func (a *applier) run(ctx context.Context) error {
+	if err := a.begin(ctx); err != nil {
+		return err
+	}
+	if err := a.consume(ctx); err != nil {
+		return err
+	}
+	decision, err := a.remove(ctx)
+	if err != nil {
+		return err
+	}
+	if err := a.releaseQuarantine(ctx); err != nil {
+		return err
+	}
+	return a.finish(ctx, decision)
+}
+
+// finish appends the changes, stamps the freshness and notifies.
+func (a *applier) finish(ctx context.Context, decision Decision) error {
+	last, err := a.recordChanges(ctx)
+	if err != nil {
+		return err
+	}
+	a.out.Generation = a.fresh.Generation
+	if a.out.RowsWritten > 0 {
+		a.fresh.Generation++
+	}
+	if a.snap.DryRun {
+		return errRollback
+	}
+	a.out.Generation = a.fresh.Generation
+	if len(a.out.Withheld) > 0 {
+		a.fresh.withhold(a.snap.touch(), decision)
+	} else {
+		a.fresh.succeed(a.snap.touch())
+	}
+	if err := a.fresh.save(ctx, a.x); err != nil {
+		return err
+	}
+	if a.out.RowsWritten == 0 {
+		return nil
+	}
+	return notify(ctx, a.x, a.snap.ClusterID, a.snap.Kind, last)
+}
+
+// begin takes the lock and checks that the snapshot was compared with the record that is there.
+func (a *applier) begin(ctx context.Context) error {
+	var err error
+	if a.fresh, err = lockFreshness(ctx, a.x, a.snap.ClusterID, a.snap.Kind); err != nil {
+		return err
+	}
+	if a.fresh.Generation != a.snap.Generation {
+		return fmt.Errorf("generation %d is on record, the snapshot was compared with %d: %w",
+			a.fresh.Generation, a.snap.Generation, ErrConflict)
+	}
+	if a.fresh.SnapshotAt != nil && a.fresh.SnapshotAt.After(a.snap.StartedAt) {
+		return fmt.Errorf("a newer snapshot was applied: %w", ErrConflict)
+	}
+	if a.snap.Changed == nil {
+		return nil
+	}
+	var any int
+	err = a.x.get(ctx, &any, "SELECT count(*) FROM (SELECT 1 FROM "+a.t.name+" WHERE cluster_id = ? LIMIT 1) one",
+		a.snap.ClusterID)
+	if err != nil {
+		return fmt.Errorf("looking for rows: %w", err)
+	}
+	a.cold = any == 0
+	return nil
+}
+
+// consume takes in the changed items, a chunk at a time.
+func (a *applier) consume(ctx context.Context) (err error) {
+	if a.snap.Changed == nil {
+		return nil
+	}
+	defer func() { err = errors.Join(err, a.endLoad(ctx)) }()
+	for item := range a.snap.Changed {
+		if err := a.take(ctx, item); err != nil {
+			return err
+		}
+	}
+	if err := a.flushChunk(ctx); err != nil {
+		return err
+	}
+	return a.flushQuarantine(ctx)
+}
+
+// take routes one item: to quarantine, straight into the table, or into the chunk that is compared with the record.
+func (a *applier) take(ctx context.Context, item Item) error {
+	if item.Row == nil {
+		return a.quarantine(ctx, item)
+	}
+	if !a.t.holds(item.Row) {
+		return fmt.Errorf("a row of type %T in a snapshot of kind %s", item.Row, a.snap.Kind)
+	}
+	a.prepare(item)
+	base := item.Row.Base()
+	item.Key, item.Name = base.UUID, base.Name
+	switch {
+	case base.UUID == "":
+		item.Reason = "the item has no uuid"
+		return a.quarantine(ctx, item)
+	case a.keys[base.UUID]:
+		item.Reason = "uuid " + base.UUID + " appears twice in the answer"
+		return a.quarantine(ctx, item)
+	}
+	a.keys[base.UUID] = true
+	if a.cold {
+		return a.loadRow(ctx, item.Row)
+	}
+	base.Info = bytes.Clone(base.Info)
+	a.chunk = append(a.chunk, item.Row)
+	a.chunkBytes += len(base.Info)
+	if len(a.chunk) < chunkRows && a.chunkBytes < chunkBytes {
+		return nil
+	}
+	return a.flushChunk(ctx)
+}
+
+// prepare makes the row what reading it back would give, and fills the columns that are the store's.
+func (a *applier) prepare(item Item) {
+	base := item.Row.Base()
+	base.ID, base.ClusterID, base.DeletedAt = 0, a.snap.ClusterID, nil
+	base.ObservedAt = a.snap.StartedAt
+	base.Digest = slices.Clone(item.Digest[:])
+	base.UUID, base.Name = cleanText(base.UUID), cleanText(base.Name)
+	ptrs, _ := a.t.content(item.Row)
+	for _, p := range ptrs {
+		cleanField(p)
+	}
+}
+
+func (a *applier) loadRow(ctx context.Context, row Row) error {
+	if a.load == nil {
+		load, err := a.x.d.load(ctx, a.x, a.t.name, a.t.written)
+		if err != nil {
+			return err
+		}
+		a.load = load
+	}
+	a.loaded++
+	if err := a.load.add(ctx, a.t.writePointers(row)); err != nil {
+		return fmt.Errorf("loading %s %s: %w", a.snap.Kind, row.Base().UUID, err)
+	}
+	return nil
+}
+
+// endLoad ends the load, so that the connection can be used for something else; the next row starts another.
+func (a *applier) endLoad(ctx context.Context) error {
+	if a.load == nil {
+		return nil
+	}
+	err := a.load.close(ctx)
+	a.load = nil
+	if err != nil {
+		return fmt.Errorf("loading rows: %w", err)
+	}
+	a.out.Created += a.loaded
+	a.out.RowsWritten += int64(a.loaded)
+	a.loaded = 0
+	return nil
+}
+
+// existing reads the typed columns of the rows with these uuids, tombstones included.
+func (a *applier) existing(ctx context.Context, uuids []string) (found map[string]Row, err error) {
+	found = make(map[string]Row)
+	query := "SELECT " + a.t.read + " FROM " + a.t.name + " WHERE cluster_id = ? AND " + a.x.d.in("uuid")
+	rows, err := a.x.QueryContext(ctx, a.x.Rebind(query), a.snap.ClusterID, a.x.d.list(uuids))
+	if err != nil {
+		return nil, fmt.Errorf("reading the rows on record: %w", err)
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		row, ok := reflect.New(a.t.typ).Interface().(Row)
+		if !ok {
+			return nil, fmt.Errorf("%s is no row type", a.t.typ)
+		}
+		if err := rows.Scan(a.t.readPointers(row)...); err != nil {
+			return nil, fmt.Errorf("reading the rows on record: %w", err)
+		}
+		base := row.Base()
+		base.ObservedAt = cleanTime(base.ObservedAt)
+		found[base.UUID] = row
+	}
+	return found, rows.Err()
+}

@@ -1,0 +1,218 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Cluster is a row of clusters.
+type Cluster struct {
+	ID int64 `db:"id"`
+	// Name is the cluster's name in the configuration; GanetiName is what it calls itself.
+	Name string `db:"name"`
+	// UUID is "" until the cluster's info was seen once.
+	UUID            string `db:"uuid"`
+	RAPIHost        string `db:"rapi_host"`
+	RAPIPort        int    `db:"rapi_port"`
+	RAPIUsername    string `db:"rapi_username"`
+	CredentialsHash string `db:"credentials_hash"`
+	// Enabled is false for a cluster that left the configuration: its rows are frozen.
+	Enabled         bool       `db:"enabled"`
+	GanetiName      string     `db:"ganeti_name"`
+	SoftwareVersion string     `db:"software_version"`
+	MasterNode      string     `db:"master_node"`
+	Tags            List       `db:"tags"`
+	Info            JSON       `db:"info"`
+	Digest          []byte     `db:"digest"`
+	ObservedAt      *time.Time `db:"observed_at"`
+}
+
+// ClusterSettings are the columns of clusters that come from the configuration. There is no password among them.
+type ClusterSettings struct {
+	Name            string
+	RAPIHost        string
+	RAPIPort        int
+	RAPIUsername    string
+	CredentialsHash string
+}
+
+func (c *Cluster) settings() ClusterSettings {
+	return ClusterSettings{
+		Name: c.Name, RAPIHost: c.RAPIHost, RAPIPort: c.RAPIPort,
+		RAPIUsername: c.RAPIUsername, CredentialsHash: c.CredentialsHash,
+	}
+}
+
+const selectClusters = `
+SELECT id, name, uuid, rapi_host, rapi_port, rapi_username, credentials_hash, enabled, ganeti_name, software_version,
+       master_node, tags, info, digest, observed_at
+FROM clusters`
+
+// Clusters returns every cluster, disabled ones included, by name.
+func (s *Store) Clusters(ctx context.Context) ([]Cluster, error) {
+	var clusters []Cluster
+	if err := s.read(ctx, &clusters, selectClusters+" ORDER BY name"); err != nil {
+		return nil, fmt.Errorf("reading the clusters: %w", err)
+	}
+	for i := range clusters {
+		cleanField(&clusters[i].ObservedAt)
+	}
+	return clusters, nil
+}
+
+const insertCluster = `
+INSERT INTO clusters (name, rapi_host, rapi_port, rapi_username, credentials_hash) VALUES (?, ?, ?, ?, ?)
+-- another replica may have been first
+ON CONFLICT (name) DO UPDATE SET rapi_host = excluded.rapi_host, rapi_port = excluded.rapi_port,
+    rapi_username = excluded.rapi_username, credentials_hash = excluded.credentials_hash, enabled = true`
+
+const updateCluster = `
+UPDATE clusters SET rapi_host = ?, rapi_port = ?, rapi_username = ?, credentials_hash = ?, enabled = true WHERE id = ?`
+
+// SyncClusters makes the table hold the clusters of the configuration, matched by name, and returns them in the order
+// given. Only what differs is written. Clusters that are no longer listed are disabled, nothing of them is removed;
+// listed again, they go on with the same rows.
+func (s *Store) SyncClusters(ctx context.Context, settings []ClusterSettings) ([]Cluster, error) {
+	return s.syncClusters(ctx, settings, true)
+}
+
+// UpsertClusters is SyncClusters for callers that know only some of the clusters: the others stay as they are.
+func (s *Store) UpsertClusters(ctx context.Context, settings []ClusterSettings) ([]Cluster, error) {
+	return s.syncClusters(ctx, settings, false)
+}
+
+func (s *Store) syncClusters(ctx context.Context, settings []ClusterSettings, disableOthers bool) ([]Cluster, error) {
+	listed := make(map[string]bool)
+	for _, c := range settings {
+		if listed[c.Name] {
+			return nil, fmt.Errorf("cluster %q is listed twice", c.Name)
+		}
+		listed[c.Name] = true
+	}
+	var synced []Cluster
+	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		known, err := clustersByName(ctx, x)
+		if err != nil {
+			return err
+		}
+		for _, c := range settings {
+			if err := syncCluster(ctx, x, known, c); err != nil {
+				return fmt.Errorf("writing cluster %q: %w", c.Name, err)
+			}
+		}
+		for _, c := range known {
+			if listed[c.Name] || !c.Enabled || !disableOthers {
+				continue
+			}
+			if _, err := x.exec(ctx, "UPDATE clusters SET enabled = false WHERE id = ?", c.ID); err != nil {
+				return fmt.Errorf("disabling cluster %q: %w", c.Name, err)
+			}
+		}
+		if known, err = clustersByName(ctx, x); err != nil {
+			return err
+		}
+		synced = nil
+		for _, c := range settings {
+			synced = append(synced, known[c.Name])
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bringing the clusters up to date: %w", err)
+	}
+	return synced, nil
+}
+
+func clustersByName(ctx context.Context, x *txn) (map[string]Cluster, error) {
+	var clusters []Cluster
+	if err := x.all(ctx, &clusters, selectClusters+" ORDER BY id"+x.d.forUpdate); err != nil {
+		return nil, fmt.Errorf("reading the clusters: %w", err)
+	}
+	byName := make(map[string]Cluster, len(clusters))
+	for _, c := range clusters {
+		cleanField(&c.ObservedAt)
+		byName[c.Name] = c
+	}
+	return byName, nil
+}
+
+func syncCluster(ctx context.Context, x *txn, known map[string]Cluster, c ClusterSettings) error {
+	old, ok := known[c.Name]
+	var err error
+	switch {
+	case !ok:
+		_, err = x.exec(ctx, insertCluster, c.Name, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash)
+	case old.settings() != c || !old.Enabled:
+		_, err = x.exec(ctx, updateCluster, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash, old.ID)
+	}
+	return err
+}
+
+// ClusterStatus is what `status` shows of a cluster.
+type ClusterStatus struct {
+	Cluster
+	// Freshness has a row for each kind that was attempted, by kind.
+	Freshness []Freshness
+	// Live counts the objects that are not tombstones, per kind.
+	Live map[Kind]int
+	// Quarantined counts the items that could not be stored, of all kinds.
+	Quarantined int
+}
+
+// Status returns every cluster, by name, with the state of its kinds.
+func (s *Store) Status(ctx context.Context) ([]ClusterStatus, error) {
+	clusters, err := s.Clusters(ctx)
+	if err != nil {
+		return nil, err
+	}
+	status := make([]ClusterStatus, len(clusters))
+	index := make(map[int64]*ClusterStatus, len(clusters))
+	for i, c := range clusters {
+		status[i] = ClusterStatus{Cluster: c, Live: make(map[Kind]int)}
+		index[c.ID] = &status[i]
+	}
+	var fresh []Freshness
+	if err := s.read(ctx, &fresh, selectFreshness+" ORDER BY cluster_id, kind"); err != nil {
+		return nil, fmt.Errorf("reading the freshness: %w", err)
+	}
+	for _, f := range fresh {
+		if c := index[f.ClusterID]; c != nil {
+			f.clean()
+			c.Freshness = append(c.Freshness, f)
+		}
+	}
+	for _, k := range slices.Concat(Kinds(), []Kind{"quarantine"}) {
+		if err := s.countInto(ctx, k, index); err != nil {
+			return nil, err
+		}
+	}
+	return status, nil
+}
+
+// countInto counts the live objects of a kind, or the quarantined items of all, per cluster.
+func (s *Store) countInto(ctx context.Context, k Kind, index map[int64]*ClusterStatus) error {
+	from := "quarantine"
+	if t, ok := s.tables[k]; ok {
+		from = t.name + " WHERE deleted_at IS NULL"
+	}
+	var counts []struct {
+		ClusterID int64 `db:"cluster_id"`
+		N         int   `db:"n"`
+	}
+	if err := s.read(ctx, &counts, "SELECT cluster_id, count(*) AS n FROM "+from+" GROUP BY cluster_id"); err != nil {
+		return fmt.Errorf("counting objects of kind %s: %w", k, err)
+	}
+	for _, n := range counts {
+		c := index[n.ClusterID]
+		switch {
+		case c == nil: // appeared after the clusters were read
+		case from == "quarantine":
+			c.Quarantined = n.N
+		default:
+			c.Live[k] = n.N
+		}
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"ganeticache/db"
+)
+
+// server is the PostgreSQL of a test binary.
+type server struct {
+	// url of a database that exists; others are made beside it.
+	url string
+	// template is a migrated database to copy; "" on a server that is not our own, where nothing may be left behind.
+	template string
+	stop     func()
+
+	mu   sync.Mutex
+	next int
+}
+
+// theServer is started by the first test that needs it.
+//
+//nolint:gochecknoglobals // one server per test binary, whichever of its tests comes first
+var theServer = struct {
+	once sync.Once
+	*server
+	err error
+}{}
+
+const missing = `PostgreSQL's server programs (initdb, postgres) were not found, and these tests need them.
+Install them (Debian, Ubuntu: apt-get install postgresql), or name a server in which the tests may create databases:
+TEST_DATABASE_URL=postgres://user@host/postgres?sslmode=disable`
+
+// Main runs the tests of a package and stops the PostgreSQL they started. Without it the server ends on its own, just
+// after the test binary. Use it as TestMain's whole body. The checks run at the very end, when the tests passed: one that
+// returns an error, such as goleak.Find, fails them.
+func Main(m *testing.M, checks ...func() error) {
+	code := m.Run()
+	if theServer.server != nil {
+		theServer.stop()
+	}
+	for _, check := range checks {
+		if err := check(); code == 0 && err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// postgres returns the server; a test that needs PostgreSQL where there is none fails.
+func postgres(tb testing.TB) *server {
+	tb.Helper()
+	theServer.once.Do(func() {
+		if url := os.Getenv("TEST_DATABASE_URL"); url != "" {
+			theServer.server = &server{url: url, stop: func() {}}
+			return
+		}
+		theServer.server, theServer.err = start()
+	})
+	if theServer.err != nil {
+		tb.Fatal(theServer.err)
+	}
+	return theServer.server
+}
+
+// supervise runs the server until its standard input ends, which it does when the test binary stops it or dies in
+// whatever way; then nothing of the server remains. $1 is the directory of the programs, $2 that of the server.
+const supervise = `
+"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off -c full_page_writes=off -c max_connections=200 \
+	-c shared_buffers=128MB -c max_wal_size=4GB -c autovacuum_naptime=1h -c log_min_messages=fatal \
+	</dev/null >"$2/log" 2>&1 &
+read -r _
+kill -QUIT $!
+wait $!
+rm -rf "$2"
+`
+
+// start makes and starts a private server: a unix socket in a directory of its own, no durability.
+func start() (*server, error) {
+	bin, err := programs()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "dbtest-")
+	if err != nil {
+		return nil, fmt.Errorf("making the server's directory: %w", err)
+	}
+	attr := &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal must reach the supervisor through us
+	if err := dropRoot(attr, dir); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	initdb := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(dir, "data"),
+		"--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	initdb.SysProcAttr, initdb.Dir = attr, dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("making a database cluster: %w\n%s", err, out), os.RemoveAll(dir))
+	}
+	supervisor := exec.CommandContext(context.Background(), "/bin/sh", "-c", supervise, "sh", bin, dir)
+	supervisor.SysProcAttr, supervisor.Dir = attr, dir
+	stdin, err := supervisor.StdinPipe()
+	if err == nil {
+		err = supervisor.Start()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("starting PostgreSQL: %w", err), os.RemoveAll(dir))
+	}
+	s := &server{url: "postgres:///postgres?user=postgres&host=" + dir, stop: stopper(supervisor, stdin)}
+	if err := s.prepare(filepath.Join(dir, "log")); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+func stopper(supervisor *exec.Cmd, stdin io.Closer) func() {
+	return func() {
+		if stdin.Close() == nil {
+			supervisor.Wait() //nolint:errcheck,gosec // it ends with the signal that it sent
+		}
+	}
+}
+
+// prepare waits until the server answers and makes the template.
+func (s *server) prepare(logFile string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		store, err := db.Open(ctx, s.url, db.Options{MaxConns: 1})
+		if err == nil {
+			if err := store.Close(); err != nil {
+				return err
+			}
+			break
+		}
+		select {
+		case <-ctx.Done():
+			log, _ := os.ReadFile(logFile) //nolint:errcheck // a missing log says as much
+			return fmt.Errorf("waiting for PostgreSQL: %w\n%s", err, log)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	const template = "migrated"
+	if err := s.exec(ctx, "CREATE DATABASE "+template); err != nil {
+		return err
+	}
+	store, err := db.Open(ctx, databaseURL(s.url, template), db.Options{MaxConns: 2})
+	if err != nil {
+		return err
+	}
+	s.template = template
+	return errors.Join(store.Migrate(ctx), store.Close())
+}
+
+// programs finds the newest installed server: in PATH, or where the distributions put what is not in PATH.
+func programs() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if _, err := os.Stat(filepath.Join(filepath.Dir(path), "postgres")); err == nil {
+			return filepath.Dir(path), nil
+		}
+	}
+	var found []string
+	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin"} {
+		dirs, err := filepath.Glob(pattern + "/initdb")
+		if err != nil {
+			return "", err
+		}
+		found = append(found, dirs...)
+	}
+	if len(found) == 0 {
+		return "", errors.New(missing)
+	}
+	version := func(path string) int {
+		digits := strings.TrimFunc(filepath.Base(filepath.Dir(filepath.Dir(path))), func(r rune) bool { return r < '0' || r > '9' })
+		n, _ := strconv.Atoi(digits) //nolint:errcheck // a directory without a version comes last
+		return n
+	}
+	newest := slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })
+	return filepath.Dir(newest), nil
+}
+
+// dropRoot makes the programs run as the user postgres (or nobody): PostgreSQL refuses to be root.
+func dropRoot(attr *syscall.SysProcAttr, dir string) error {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		if u, err = user.Lookup("nobody"); err != nil {
+			return fmt.Errorf("finding a user for PostgreSQL, which refuses to run as root: %w", err)
+		}
+	}
+	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+	if err := errors.Join(err1, err2); err != nil {
+		return fmt.Errorf("reading the ids of user %s: %w", u.Username, err)
+	}
+	attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(dir, int(uid), int(gid))
+}

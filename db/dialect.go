@@ -1,0 +1,119 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/pressly/goose/v3"
+)
+
+// dialect is everything in which the two databases differ, as a value: the code above it has no branches on the name.
+type dialect struct {
+	// name is also that of its folder below db/migrations.
+	name  string
+	goose goose.Dialect
+	// replicas says that several processes may migrate at once, so that a lock is needed.
+	replicas bool
+	// script begins the schema as a script.
+	script string
+	// forUpdate locks the selected rows; SQLite's writer already has the whole database.
+	forUpdate string
+	// sequencer is run before changes are appended, so that their ids become visible in ascending order.
+	sequencer string
+	// schemaTable counts the tables named like the version table that unqualified names reach.
+	schemaTable string
+	// noSync is true for a row and turns off waiting for the disk at this transaction's commit, where that exists.
+	noSync string
+
+	// in is a condition: column is among the elements of the one argument made by list.
+	in   func(column string) string
+	list func(values []string) any
+	// cast gives a placeholder its type where the statement does not.
+	cast func(expr, typ string) string
+	// argument turns a pointer to a field into a statement's argument.
+	argument func(ptr any) any
+	// load streams rows into a table.
+	load func(ctx context.Context, x *txn, table string, columns []string) (loader, error)
+	// upsert inserts rows or updates those with the same cluster and uuid; it returns the number written.
+	upsert func(ctx context.Context, x *txn, t *table, rows []Row) (int64, error)
+	// setDigests stores new digests of rows that are otherwise as they were.
+	setDigests func(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) error
+	// notify tells listeners, where the database can.
+	notify func(ctx context.Context, x *txn, payload string) error
+	// retryable recognises errors that another try of the same transaction may not meet.
+	retryable func(err error) bool
+}
+
+// loader takes rows as pointers to their fields, in the order of the columns it was made for. What the pointers lead to
+// may change after add returns. close ends the load and must be called, also after an error.
+type loader interface {
+	add(ctx context.Context, ptrs []any) error
+	close(ctx context.Context) error
+}
+
+// Bounds of one chunk of rows held in memory and of one multi-row statement.
+const (
+	chunkRows  = 1000
+	chunkBytes = 4 << 20
+	valuesRows = 100
+)
+
+// valuesStatement inserts n rows with placeholders.
+func valuesStatement(table string, columns []string, n int, suffix string) string {
+	row := "(?" + strings.Repeat(", ?", len(columns)-1) + ")"
+	return "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES " +
+		row + strings.Repeat(", "+row, n-1) + suffix
+}
+
+// onConflict makes an insert an upsert. A row with a newer observation is left alone; the lock on the freshness row
+// already sees to that for snapshots, this holds for any other writer.
+func onConflict(t *table) string {
+	var b strings.Builder
+	b.WriteString(" ON CONFLICT (cluster_id, uuid) DO UPDATE SET ")
+	first := true
+	for _, c := range t.written {
+		if c == "cluster_id" || c == "uuid" {
+			continue
+		}
+		if !first {
+			b.WriteString(", ")
+		}
+		first = false
+		b.WriteString(c + " = excluded." + c)
+	}
+	b.WriteString(" WHERE " + t.name + ".observed_at <= excluded.observed_at")
+	return b.String()
+}
+
+// arguments appends a row's statement arguments.
+func (d *dialect) arguments(args []any, ptrs []any) []any {
+	for _, p := range ptrs {
+		args = append(args, d.argument(p))
+	}
+	return args
+}
+
+// upsertValues upserts rows with statements of at most valuesRows rows each.
+func upsertValues(ctx context.Context, x *txn, t *table, rows []Row) (int64, error) {
+	suffix := onConflict(t)
+	var written int64
+	for start := 0; start < len(rows); start += valuesRows {
+		part := rows[start:min(start+valuesRows, len(rows))]
+		args := make([]any, 0, len(part)*len(t.written))
+		for _, row := range part {
+			args = x.d.arguments(args, t.writePointers(row))
+		}
+		n, err := x.exec(ctx, valuesStatement(t.name, t.written, len(part), suffix), args...)
+		if err != nil {
+			return written, err
+		}
+		written += n
+	}
+	return written, nil
+}
+
+// joinClose ends a load after an error. The server's own error, if any, comes with it.
+func joinClose(ctx context.Context, err error, l loader) error {
+	return errors.Join(err, l.close(ctx))
+}

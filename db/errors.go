@@ -1,0 +1,25 @@
+package db
+
+import "errors"
+
+// Errors that callers branch on with errors.Is.
+var (
+	// ErrConflict means that the record is not the one the snapshot was compared with (another process wrote, or a
+	// newer snapshot was applied). Nothing was written; reload the fingerprints and compare again.
+	ErrConflict = errors.New("the record changed since it was read")
+	// ErrOtherCluster means that the answer carries another cluster's uuid than the one on record.
+	ErrOtherCluster = errors.New("another Ganeti cluster answers at this address")
+	// ErrDisabled means that the cluster is disabled: its rows are frozen.
+	ErrDisabled = errors.New("the cluster is disabled, its rows are frozen")
+	// ErrNotFound means that there is no such row.
+	ErrNotFound = errors.New("not found")
+	// ErrSchemaMissing means that the database has no schema yet.
+	ErrSchemaMissing = errors.New("the database has no schema; run `updater schema apply`")
+	// ErrSchemaOld means that migrations are pending.
+	ErrSchemaOld = errors.New("the schema of the database is older than this program; run `updater schema apply`")
+	// ErrSchemaNewer means that a newer program migrated the database.
+	ErrSchemaNewer = errors.New("the schema of the database is newer than this program; use the newer updater")
+
+	// errRollback ends a transaction without writing and without being an error for the caller.
+	errRollback = errors.New("rolling back on purpose")
+)

@@ -1,0 +1,67 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Fingerprints returns what is on record of a kind: the live rows, and the items in quarantine whose key is known. For
+// KindCluster it is the one fingerprint of the cluster's info.
+//
+// Two sorts are left out, so that they count as changed whenever they are seen. Items in quarantine without a key: they
+// withhold removals, so every snapshot must report them. Live rows whose object is in quarantine: should the old content
+// return, the entry in quarantine has to go.
+func (s *Store) Fingerprints(ctx context.Context, clusterID int64, k Kind) (Fingerprints, error) {
+	var f Fingerprints
+	query, args, err := s.fingerprintQuery(clusterID, k)
+	if err != nil {
+		return f, err
+	}
+	// The generation is read first: should a writer come between, the snapshot conflicts instead of being compared
+	// with a record it does not know.
+	err = s.reader.GetContext(ctx, &f.Generation, s.reader.Rebind(
+		"SELECT coalesce(max(generation), 0) FROM freshness WHERE cluster_id = ? AND kind = ?"), clusterID, k)
+	if err != nil {
+		return f, fmt.Errorf("reading the generation of kind %s of cluster %d: %w", k, clusterID, err)
+	}
+	if f.Items, err = s.fingerprints(ctx, query, args); err != nil {
+		return f, fmt.Errorf("reading the fingerprints of kind %s of cluster %d: %w", k, clusterID, err)
+	}
+	return f, nil
+}
+
+func (s *Store) fingerprintQuery(clusterID int64, k Kind) (string, []any, error) {
+	if k == KindCluster {
+		return "SELECT uuid, digest FROM clusters WHERE id = ? AND digest IS NOT NULL", []any{clusterID}, nil
+	}
+	t, err := s.tableOf(k)
+	if err != nil {
+		return "", nil, err
+	}
+	return `
+SELECT uuid, digest FROM ` + t.name + ` o
+WHERE cluster_id = ? AND deleted_at IS NULL
+  AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.cluster_id = ? AND q.kind = ? AND q.uuid = o.uuid)
+UNION ALL
+SELECT uuid, digest FROM quarantine WHERE cluster_id = ? AND kind = ? AND uuid <> ''`,
+		[]any{clusterID, clusterID, k, clusterID, k}, nil
+}
+
+func (s *Store) fingerprints(ctx context.Context, query string, args []any) (items []Fingerprint, err error) {
+	rows, err := s.reader.QueryContext(ctx, s.reader.Rebind(query), args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	var digest []byte
+	for rows.Next() {
+		var item Fingerprint
+		if err := rows.Scan(&item.Key, &digest); err != nil {
+			return nil, err
+		}
+		copy(item.Digest[:], digest)
+		items = append(items, item)
+	}
+	return items, rows.Err()
+}

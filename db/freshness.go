@@ -1,0 +1,286 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Freshness is a row of freshness: the age and the health of one cluster's kind.
+type Freshness struct {
+	ClusterID int64 `db:"cluster_id"`
+	Kind      Kind  `db:"kind"`
+	// AttemptedAt is the start of the newest attempt; RefreshedAt that of the newest complete answer applied whole.
+	AttemptedAt *time.Time `db:"attempted_at"`
+	RefreshedAt *time.Time `db:"refreshed_at"`
+	// SnapshotAt is like RefreshedAt, but also set when the answer's removals were withheld.
+	SnapshotAt *time.Time `db:"snapshot_at"`
+	DurationMS int64      `db:"duration_ms"`
+	Bytes      int64      `db:"bytes"`
+	Objects    int64      `db:"objects"`
+	// Error is the last attempt's, "" after a success; ErrorReason is its short label.
+	Error               string     `db:"error"`
+	ErrorReason         string     `db:"error_reason"`
+	ConsecutiveFailures int        `db:"consecutive_failures"`
+	NextDueAt           *time.Time `db:"next_due_at"`
+	// Generation goes up with every transaction that wrote rows of the kind.
+	Generation int64   `db:"generation"`
+	Pending    Pending `db:"pending"`
+}
+
+// Pending describes removals that were withheld.
+type Pending struct {
+	// Count is how many, Digest a hash that tells which, Seen in how many complete snapshots they were absent.
+	Count  int    `db:"count"`
+	Digest string `db:"digest"`
+	Seen   int    `db:"seen"`
+}
+
+func (f *Freshness) clean() {
+	for _, t := range []**time.Time{&f.AttemptedAt, &f.RefreshedAt, &f.SnapshotAt, &f.NextDueAt} {
+		cleanField(t)
+	}
+}
+
+const selectFreshness = `
+SELECT cluster_id, kind, attempted_at, refreshed_at, snapshot_at, duration_ms, bytes, objects, error, error_reason,
+       consecutive_failures, next_due_at, generation,
+       pending_count AS "pending.count", pending_digest AS "pending.digest", pending_seen AS "pending.seen"
+FROM freshness`
+
+// Freshness returns the cluster's kinds that were attempted so far.
+func (s *Store) Freshness(ctx context.Context, clusterID int64) (map[Kind]Freshness, error) {
+	var rows []Freshness
+	if err := s.read(ctx, &rows, selectFreshness+" WHERE cluster_id = ?", clusterID); err != nil {
+		return nil, fmt.Errorf("reading the freshness of cluster %d: %w", clusterID, err)
+	}
+	fresh := make(map[Kind]Freshness, len(rows))
+	for _, f := range rows {
+		f.clean()
+		fresh[f.Kind] = f
+	}
+	return fresh, nil
+}
+
+// lockFreshness locks the row of a (cluster, kind), making it first when there is none. It is the lock of everything
+// that writes objects of that kind. ErrNotFound, ErrDisabled.
+func lockFreshness(ctx context.Context, x *txn, clusterID int64, k Kind) (Freshness, error) {
+	var enabled []bool
+	if err := x.all(ctx, &enabled, "SELECT enabled FROM clusters WHERE id = ?", clusterID); err != nil {
+		return Freshness{}, fmt.Errorf("reading the cluster: %w", err)
+	}
+	if len(enabled) == 0 {
+		return Freshness{}, fmt.Errorf("cluster %d: %w", clusterID, ErrNotFound)
+	}
+	if !enabled[0] {
+		return Freshness{}, ErrDisabled
+	}
+	var rows []Freshness
+	for range 2 {
+		query := selectFreshness + " WHERE cluster_id = ? AND kind = ?" + x.d.forUpdate
+		if err := x.all(ctx, &rows, query, clusterID, k); err != nil {
+			return Freshness{}, fmt.Errorf("locking the freshness: %w", err)
+		}
+		if len(rows) == 1 {
+			rows[0].clean()
+			return rows[0], nil
+		}
+		query = "INSERT INTO freshness (cluster_id, kind) VALUES (?, ?) ON CONFLICT (cluster_id, kind) DO NOTHING"
+		if _, err := x.exec(ctx, query, clusterID, k); err != nil {
+			return Freshness{}, fmt.Errorf("adding the freshness: %w", err)
+		}
+	}
+	return Freshness{}, errors.New("the freshness row vanishes as it is added")
+}
+
+const updateFreshness = `
+UPDATE freshness
+SET attempted_at = ?, refreshed_at = ?, snapshot_at = ?, duration_ms = ?, bytes = ?, objects = ?, error = ?,
+    error_reason = ?, consecutive_failures = ?, next_due_at = ?, generation = ?, pending_count = ?,
+    pending_digest = ?, pending_seen = ?
+WHERE cluster_id = ? AND kind = ?`
+
+// save writes a row that lockFreshness locked.
+func (f *Freshness) save(ctx context.Context, x *txn) error {
+	f.clean()
+	_, err := x.exec(ctx, updateFreshness, f.AttemptedAt, f.RefreshedAt, f.SnapshotAt, f.DurationMS, f.Bytes, f.Objects,
+		cleanText(f.Error), f.ErrorReason, f.ConsecutiveFailures, f.NextDueAt, f.Generation, f.Pending.Count,
+		f.Pending.Digest, f.Pending.Seen, f.ClusterID, f.Kind)
+	if err != nil {
+		return fmt.Errorf("writing the freshness: %w", err)
+	}
+	return nil
+}
+
+// succeed records a complete answer.
+func (f *Freshness) succeed(t Touch) {
+	f.AttemptedAt, f.RefreshedAt, f.SnapshotAt = later(f.AttemptedAt, t.StartedAt), &t.StartedAt, &t.StartedAt
+	f.DurationMS, f.Bytes, f.Objects = t.Duration.Milliseconds(), t.Bytes, int64(t.Objects)
+	f.Error, f.ErrorReason, f.ConsecutiveFailures = "", "", 0
+	f.NextDueAt = timeOrNil(t.NextDue)
+	f.Pending = Pending{}
+}
+
+// withhold records a complete answer whose removals were not made: the rows' age stays what it was.
+func (f *Freshness) withhold(t Touch, d Decision) {
+	refreshed, failures := f.RefreshedAt, f.ConsecutiveFailures
+	f.succeed(t)
+	f.RefreshedAt, f.ConsecutiveFailures = refreshed, failures+1
+	f.Error, f.ErrorReason, f.Pending = d.Error, d.Reason, d.Pending
+}
+
+func later(a *time.Time, b time.Time) *time.Time {
+	if a != nil && a.After(b) {
+		return a
+	}
+	return &b
+}
+
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// Touch is a complete answer that holds nothing new.
+type Touch struct {
+	Kind      Kind
+	StartedAt time.Time
+	Duration  time.Duration
+	Bytes     int64
+	Objects   int
+	// NextDue is when the kind is due again; zero is stored as NULL.
+	NextDue time.Time
+	// Generation is that of the record the answer was compared with.
+	Generation int64
+}
+
+// TouchFresh stamps the freshness of kinds whose answers equal the record: one statement for all of them, and nothing
+// else is written. Errors, failures and pending removals are cleared. ErrConflict when the record of a kind has moved on
+// or a newer answer was recorded (the others are stamped then, rightly); ErrDisabled.
+func (s *Store) TouchFresh(ctx context.Context, clusterID int64, touches []Touch) error {
+	if len(touches) == 0 {
+		return nil
+	}
+	// In one order everywhere, so that two writers of several kinds do not wait for each other.
+	touches = slices.SortedFunc(slices.Values(touches), func(a, b Touch) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
+	args := make([]any, 0, 10*len(touches))
+	for _, t := range touches {
+		started := cleanTime(t.StartedAt)
+		due := timeOrNil(t.NextDue)
+		cleanField(&due)
+		args = append(args, clusterID, t.Kind, started, started, started, t.Duration.Milliseconds(), t.Bytes, t.Objects,
+			due, t.Generation)
+	}
+	query := s.writer.Rebind(s.touchStatement(len(touches)))
+	var stamped int64
+	err := s.retry(ctx, func() error {
+		result, err := s.writer.ExecContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		stamped, err = result.RowsAffected()
+		return err
+	})
+	if err == nil && stamped < int64(len(touches)) {
+		err = s.whyNotStamped(ctx, clusterID)
+	}
+	if err != nil {
+		return fmt.Errorf("stamping the freshness of cluster %d: %w", clusterID, err)
+	}
+	return nil
+}
+
+// touchStatement does not wait for the disk (dialect.noSync): after a crash the stamp of the last moments may be gone,
+// which makes the rows look a little older than they are and costs nothing else.
+func (s *Store) touchStatement(n int) string {
+	const columns = "cluster_id, kind, attempted_at, refreshed_at, snapshot_at, duration_ms, bytes, objects, next_due_at, generation"
+	types := []string{
+		"bigint", "text", "timestamptz", "timestamptz", "timestamptz", "bigint", "bigint", "bigint", "timestamptz", "bigint",
+	}
+	row := make([]string, len(types))
+	for i, typ := range types {
+		row[i] = s.d.cast("?", typ)
+	}
+	values := "(" + strings.Join(row, ", ") + ")"
+	return "WITH t (" + columns + ") AS (VALUES " + values + strings.Repeat(", "+values, n-1) + `)
+INSERT INTO freshness (` + columns + `)
+SELECT t.cluster_id, t.kind, t.attempted_at, t.refreshed_at, t.snapshot_at, t.duration_ms, t.bytes, t.objects,
+       t.next_due_at, t.generation
+FROM t JOIN clusters c ON c.id = t.cluster_id AND c.enabled
+WHERE ` + s.d.noSync + `
+ON CONFLICT (cluster_id, kind) DO UPDATE
+SET attempted_at = excluded.attempted_at, refreshed_at = excluded.refreshed_at, snapshot_at = excluded.snapshot_at,
+    duration_ms = excluded.duration_ms, bytes = excluded.bytes, objects = excluded.objects, error = '',
+    error_reason = '', consecutive_failures = 0, next_due_at = excluded.next_due_at,
+    pending_count = 0, pending_digest = '', pending_seen = 0
+-- the record must be the one that was compared, and no newer answer may have been recorded
+WHERE freshness.generation = excluded.generation
+  AND (freshness.snapshot_at IS NULL OR freshness.snapshot_at <= excluded.snapshot_at)`
+}
+
+func (s *Store) whyNotStamped(ctx context.Context, clusterID int64) error {
+	var enabled []bool
+	if err := s.read(ctx, &enabled, "SELECT enabled FROM clusters WHERE id = ?", clusterID); err != nil {
+		return err
+	}
+	switch {
+	case len(enabled) == 0:
+		return ErrNotFound
+	case !enabled[0]:
+		return ErrDisabled
+	}
+	return ErrConflict
+}
+
+// Failure is an attempt that gave no complete answer.
+type Failure struct {
+	Kinds       []Kind
+	AttemptedAt time.Time
+	// Error is a sentence for the operator, Reason a short label for its class.
+	Error, Reason string
+	// NextDue says when to try again after so many failures in a row.
+	NextDue func(failures int) time.Time
+}
+
+// RecordFailure stores the error and counts it; rows, their age and pending removals stay as they are. It returns the
+// greatest number of failures in a row among the kinds. A kind for which a newer answer was applied meanwhile, and a
+// disabled cluster, are left alone.
+func (s *Store) RecordFailure(ctx context.Context, clusterID int64, f Failure) (int, error) {
+	attempted := cleanTime(f.AttemptedAt)
+	failures := 0
+	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		failures = 0
+		for _, k := range slices.Sorted(slices.Values(f.Kinds)) {
+			row, err := lockFreshness(ctx, x, clusterID, k)
+			if err != nil {
+				return err
+			}
+			if row.SnapshotAt != nil && row.SnapshotAt.After(attempted) {
+				continue
+			}
+			row.AttemptedAt = later(row.AttemptedAt, attempted)
+			row.Error, row.ErrorReason = f.Error, f.Reason
+			row.ConsecutiveFailures++
+			failures = max(failures, row.ConsecutiveFailures)
+			if f.NextDue != nil {
+				row.NextDueAt = timeOrNil(f.NextDue(row.ConsecutiveFailures))
+			}
+			if err := row.save(ctx, x); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, ErrDisabled) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("recording the failure of cluster %d: %w", clusterID, err)
+	}
+	return failures, nil
+}

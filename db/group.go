@@ -1,0 +1,16 @@
+package db
+
+import "time"
+
+// Group is a row of node_groups.
+type Group struct {
+	Object
+	AllocPolicy string `db:"alloc_policy"`
+	NodeCount   *int64 `db:"node_count"`
+	// Nodes are the names of the members. Ganeti sends them in no order; sort them, or a new order is a change.
+	Nodes    List       `db:"nodes"`
+	Tags     List       `db:"tags"`
+	SerialNo *int64     `db:"serial_no"`
+	CTime    *time.Time `db:"ctime"`
+	MTime    *time.Time `db:"mtime"`
+}

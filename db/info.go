@@ -1,0 +1,124 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ClusterInfo is one complete answer about the cluster itself.
+type ClusterInfo struct {
+	ClusterID int64
+	StartedAt time.Time
+	Duration  time.Duration
+	Bytes     int64
+	// NextDue is when the kind is due again; zero is stored as NULL.
+	NextDue                                       time.Time
+	UUID, GanetiName, SoftwareVersion, MasterNode string
+	Tags                                          List
+	Info                                          JSON
+	Digest                                        [16]byte
+	// DryRun and Explain are as in Snapshot.
+	DryRun, Explain bool
+}
+
+const lockCluster = selectClusters + " WHERE id = ?"
+
+const updateInfo = `
+UPDATE clusters
+SET uuid = ?, ganeti_name = ?, software_version = ?, master_node = ?, tags = ?, info = ?, digest = ?, observed_at = ?
+WHERE id = ?`
+
+// ApplyInfo stores what a cluster says about itself. The first answer fixes the cluster's uuid; later ones with another
+// uuid give ErrOtherCluster and change nothing. ErrConflict when a newer answer is on record; ErrDisabled, ErrNotFound.
+func (s *Store) ApplyInfo(ctx context.Context, in ClusterInfo) (Outcome, error) {
+	in.StartedAt = cleanTime(in.StartedAt)
+	var out Outcome
+	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		a := &applier{x: x, snap: &Snapshot{
+			ClusterID: in.ClusterID, Kind: KindCluster, StartedAt: in.StartedAt, Duration: in.Duration, Bytes: in.Bytes,
+			Objects: 1, NextDue: in.NextDue, DryRun: in.DryRun, Explain: in.Explain,
+		}}
+		err := a.runInfo(ctx, &in)
+		out = a.out
+		return err
+	})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("applying the info of cluster %d: %w", in.ClusterID, err)
+	}
+	return out, nil
+}
+
+func (a *applier) runInfo(ctx context.Context, in *ClusterInfo) error {
+	var err error
+	if a.fresh, err = lockFreshness(ctx, a.x, in.ClusterID, KindCluster); err != nil {
+		return err
+	}
+	if a.fresh.SnapshotAt != nil && a.fresh.SnapshotAt.After(in.StartedAt) {
+		return fmt.Errorf("a newer answer was applied: %w", ErrConflict)
+	}
+	var old Cluster
+	if err := a.x.get(ctx, &old, lockCluster+a.x.d.forUpdate, in.ClusterID); err != nil {
+		return fmt.Errorf("reading the cluster: %w", err)
+	}
+	if old.UUID != "" && old.UUID != in.UUID {
+		return fmt.Errorf("uuid %s is on record, %q came: %w", old.UUID, in.UUID, ErrOtherCluster)
+	}
+	if err := a.writeInfo(ctx, &old, in); err != nil {
+		return err
+	}
+	return a.finish(ctx, Decision{})
+}
+
+// writeInfo updates the row if the answer is new, and notes a change if it means something new.
+func (a *applier) writeInfo(ctx context.Context, old *Cluster, in *ClusterInfo) error {
+	if slices.Equal(old.Digest, in.Digest[:]) {
+		return nil
+	}
+	for _, p := range []*string{&in.UUID, &in.GanetiName, &in.SoftwareVersion, &in.MasterNode} {
+		cleanField(p)
+	}
+	cleanField(&in.Tags)
+	base := &Object{UUID: in.UUID, Name: old.Name}
+	switch fields, err := clusterDifferences(old, in); {
+	case err != nil:
+		return err
+	case old.Info == nil:
+		a.note(OpCreated, old.ID, base, nil)
+	case old.GanetiName != in.GanetiName:
+		a.note(OpRenamed, old.ID, base, fields)
+	case len(fields) > 0:
+		a.note(OpUpdated, old.ID, base, fields)
+	}
+	n, err := a.x.exec(ctx, updateInfo, in.UUID, in.GanetiName, in.SoftwareVersion, in.MasterNode,
+		a.x.d.argument(&in.Tags), a.x.d.argument(&in.Info), in.Digest[:], in.StartedAt, old.ID)
+	if err != nil {
+		return fmt.Errorf("writing the cluster: %w", err)
+	}
+	a.out.RowsWritten += n
+	return nil
+}
+
+// clusterDifferences returns the columns that differ, or the keys of info if none does.
+func clusterDifferences(old *Cluster, in *ClusterInfo) (map[string]FieldChange, error) {
+	fields := make(map[string]FieldChange)
+	for _, c := range []struct {
+		name   string
+		before any
+		after  any
+	}{
+		{"ganeti_name", &old.GanetiName, &in.GanetiName},
+		{"software_version", &old.SoftwareVersion, &in.SoftwareVersion},
+		{"master_node", &old.MasterNode, &in.MasterNode},
+		{"tags", &old.Tags, &in.Tags},
+	} {
+		if !sameField(c.before, c.after) {
+			fields[c.name] = FieldChange{Old: shownField(c.before), New: shownField(c.after)}
+		}
+	}
+	if len(fields) > 0 || old.Info == nil {
+		return fields, nil
+	}
+	return infoDifferences(old.Info, in.Info)
+}

@@ -1,0 +1,20 @@
+package db
+
+import "time"
+
+// Network is a row of networks. The address counts are volatile: they follow every VM that comes and goes.
+type Network struct {
+	Object
+	// Network is the IPv4 network in CIDR notation; Network6, Gateway and Gateway6 are "" when unset.
+	Network       string     `db:"network"`
+	Gateway       string     `db:"gateway"`
+	Network6      string     `db:"network6"`
+	Gateway6      string     `db:"gateway6"`
+	MACPrefix     string     `db:"mac_prefix"`
+	FreeCount     *int64     `db:"free_count,volatile"`
+	ReservedCount *int64     `db:"reserved_count,volatile"`
+	Tags          List       `db:"tags"`
+	SerialNo      *int64     `db:"serial_no"`
+	CTime         *time.Time `db:"ctime"`
+	MTime         *time.Time `db:"mtime"`
+}

@@ -1,0 +1,122 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	neturl "net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/jmoiron/sqlx"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+const (
+	sqliteReaders = 4
+	// Cache sizes in KiB: the writer's is what bulk loads need, a reader's is SQLite's default.
+	sqliteWriterCache = 64 << 10
+	sqliteReaderCache = 2 << 10
+)
+
+func newDB(c driver.Connector) *sql.DB { return sql.OpenDB(c) }
+
+// openSQLite opens one connection that writes and a few that only read: SQLite has one writer at a time, and with WAL
+// it does not stand in the readers' way.
+func openSQLite(ctx context.Context, path string, o Options) (writer, reader *sqlx.DB, err error) {
+	if path == "" || path == ":memory:" {
+		return nil, nil, errors.New("the database URL sqlite: needs the path of a file, such as sqlite:ganeti-cache.db")
+	}
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("finding %s: %w", path, err)
+	}
+	if o.ReadOnly {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil, fmt.Errorf("opening the database: %s does not exist: %w", path, ErrSchemaMissing)
+		}
+	}
+	if err := createFile(path); err != nil {
+		return nil, nil, err
+	}
+	if writer, err = connectSQLite(ctx, path, sqliteWriterCache, "immediate", false); err != nil {
+		return nil, nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	if reader, err = connectSQLite(ctx, path, sqliteReaderCache, "deferred", true); err != nil {
+		return nil, nil, errors.Join(err, writer.Close())
+	}
+	maxReaders := o.MaxConns
+	if maxReaders <= 0 {
+		maxReaders = sqliteReaders
+	}
+	reader.SetMaxOpenConns(maxReaders)
+	reader.SetMaxIdleConns(maxReaders)
+	return writer, reader, nil
+}
+
+// createFile makes the file with the rights it shall keep (SQLite gives its journal the same) and finds the common
+// mistakes while there is an error that names them.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600) //nolint:gosec // the path is the operator's own setting
+	switch {
+	case err == nil:
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("opening the database: the directory %s does not exist", filepath.Dir(path))
+	default:
+		return fmt.Errorf("opening the database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("creating the database: %w", err)
+	}
+	return nil
+}
+
+func connectSQLite(ctx context.Context, path string, cacheKiB int, txlock string, readOnly bool) (*sqlx.DB, error) {
+	connector, err := sqlite.NewConnector(sqliteDSN(path, cacheKiB, txlock, readOnly))
+	if err != nil {
+		return nil, fmt.Errorf("opening the database %s: %w", path, err)
+	}
+	// sqlx knows the bind type of "sqlite3" but not of modernc's "sqlite".
+	db := sqlx.NewDb(newDB(connector), "sqlite3")
+	var tables int
+	if err := db.GetContext(ctx, &tables, "SELECT count(*) FROM sqlite_master"); err != nil {
+		return nil, errors.Join(sqliteOpenError(path, err), db.Close())
+	}
+	return db, nil
+}
+
+// sqliteDSN escapes the path, which may hold any of the characters that mean something in a URI. The page size only
+// counts for a new file and before it turns to WAL.
+func sqliteDSN(path string, cacheKiB int, txlock string, readOnly bool) string {
+	q := neturl.Values{
+		"_pragma": {
+			"busy_timeout(5000)", "page_size(16384)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
+			"cache_size(-" + strconv.Itoa(cacheKiB) + ")", "temp_store(MEMORY)",
+		},
+		"_time_format": {"sqlite"},
+		"_timezone":    {"UTC"},
+		"_txlock":      {txlock},
+		"_error_rc":    {"1"},
+	}
+	if readOnly {
+		q.Set("_query_only", "1")
+	}
+	return (&neturl.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+}
+
+// sqliteOpenError puts SQLite's few words into a sentence.
+func sqliteOpenError(path string, err error) error {
+	switch sqliteCode(err) & 0xff {
+	case sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("opening the database: %s is not an SQLite database file: %w", path, err)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("opening the database: %s and its directory must be writable: %w", path, err)
+	}
+	return fmt.Errorf("opening the database %s: %w", path, err)
+}

@@ -1,0 +1,126 @@
+package db
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// sqliteScript begins the schema as a script, with goose's version table as goose creates it.
+const sqliteScript = `-- It may be applied to an empty file: sqlite3 FILE < schema.sql
+
+BEGIN;
+
+CREATE TABLE ` + versionTable + ` (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    version_id INTEGER NOT NULL,
+    is_applied INTEGER NOT NULL,
+    tstamp     TIMESTAMP DEFAULT (datetime('now'))
+);
+`
+
+func sqliteDialect() *dialect {
+	return &dialect{
+		name:        "sqlite",
+		goose:       goose.DialectSQLite3,
+		script:      sqliteScript,
+		schemaTable: "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?",
+		noSync:      "true", // synchronous=NORMAL does not wait for the disk at a commit anyway
+		in:          func(column string) string { return column + " IN (SELECT value FROM json_each(?))" },
+		list:        func(values []string) any { return List(values).jsonText() },
+		cast:        func(expr, _ string) string { return expr },
+		argument:    sqliteArgument,
+		load: func(ctx context.Context, x *txn, table string, columns []string) (loader, error) {
+			return &valuesLoader{x: x, table: table, columns: columns}, nil
+		},
+		upsert:     upsertValues,
+		setDigests: sqliteSetDigests,
+		notify:     func(context.Context, *txn, string) error { return nil },
+		retryable: func(err error) bool {
+			code := sqliteCode(err) & 0xff // without the extended part
+			return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
+		},
+	}
+}
+
+// sqliteCode returns SQLite's result code, or 0 for another error.
+func sqliteCode(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code()
+	}
+	return 0
+}
+
+func sqliteArgument(ptr any) any {
+	switch p := ptr.(type) {
+	case *List:
+		return p.jsonText()
+	case *JSON:
+		if *p == nil {
+			return nil
+		}
+		return string(*p) // as []byte it would be stored as a blob
+	}
+	return plainArgument(ptr)
+}
+
+// valuesLoader inserts with one prepared statement of several rows.
+type valuesLoader struct {
+	x       *txn
+	table   string
+	columns []string
+	full    *sqlx.Stmt // inserts loadRows rows
+	args    []any
+}
+
+// loadRows is where more rows per statement stop paying, with some 25 columns each.
+const loadRows = 50
+
+func (l *valuesLoader) add(ctx context.Context, ptrs []any) error {
+	l.args = l.x.d.arguments(l.args, ptrs)
+	if len(l.args) < loadRows*len(l.columns) {
+		return nil
+	}
+	if l.full == nil {
+		stmt, err := l.x.PreparexContext(ctx, valuesStatement(l.table, l.columns, loadRows, ""))
+		if err != nil {
+			return err
+		}
+		l.full = stmt
+	}
+	_, err := l.full.ExecContext(ctx, l.args...)
+	clear(l.args)
+	l.args = l.args[:0]
+	return err
+}
+
+func (l *valuesLoader) close(ctx context.Context) error {
+	var err error
+	if n := len(l.args) / len(l.columns); n > 0 {
+		_, err = l.x.exec(ctx, valuesStatement(l.table, l.columns, n, ""), l.args...)
+		l.args = l.args[:0]
+	}
+	if l.full != nil {
+		err = errors.Join(err, l.full.Close())
+		l.full = nil
+	}
+	return err
+}
+
+func sqliteSetDigests(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) (err error) {
+	stmt, err := x.PreparexContext(ctx, "UPDATE "+t.name+" SET digest = ? WHERE cluster_id = ? AND uuid = ?")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	for _, row := range rows {
+		if _, err := stmt.ExecContext(ctx, row.Base().Digest, clusterID, row.Base().UUID); err != nil {
+			return err
+		}
+	}
+	return nil
+}

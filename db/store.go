@@ -1,0 +1,105 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Options of Open; the zero value is good.
+type Options struct {
+	// MaxConns bounds the connections to PostgreSQL, or the read connections to SQLite, which always has one writer.
+	// Default 10, or 4 for SQLite.
+	MaxConns int
+	// ReadOnly says that the caller only reads. A SQLite file that does not exist is then an error that is
+	// ErrSchemaMissing, instead of being created.
+	ReadOnly bool
+}
+
+// Store is an open database. It is safe for concurrent use.
+type Store struct {
+	d      *dialect
+	writer *sqlx.DB // transactions that write
+	reader *sqlx.DB // the same as writer in PostgreSQL; a read-only pool in SQLite
+	tables map[Kind]*table
+}
+
+// Open connects to the database at url: sqlite:PATH, or postgres://USER@HOST/DATABASE?sslmode=MODE. It does not
+// migrate. A SQLite file that does not exist is created, readable by its owner only.
+//
+// Without sslmode (in the URL or in PGSSLMODE) a connection to PostgreSQL over a unix socket or to this machine is
+// not encrypted, and one to any other host must be, with a certificate that verifies (verify-full).
+//
+// Errors never hold the password of the URL.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	s := &Store{tables: make(map[Kind]*table)}
+	for _, k := range kindTables() {
+		s.tables[k.kind] = newTable(k)
+	}
+	scheme, rest, _ := strings.Cut(url, ":")
+	var err error
+	switch scheme {
+	case "sqlite":
+		s.d = sqliteDialect()
+		s.writer, s.reader, err = openSQLite(ctx, rest, o)
+	case "postgres", "postgresql":
+		s.d = postgresDialect()
+		s.writer, err = openPostgres(ctx, url, o.MaxConns)
+		s.reader = s.writer
+	default:
+		return nil, errors.New("the database URL must begin with sqlite:, postgres:// or postgresql://")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Close closes all connections; running transactions are rolled back.
+func (s *Store) Close() error {
+	err := s.writer.Close()
+	if s.reader != s.writer {
+		err = errors.Join(err, s.reader.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("closing the database: %w", err)
+	}
+	return nil
+}
+
+// Dialect returns "postgres" or "sqlite".
+func (s *Store) Dialect() string { return s.d.name }
+
+// Ping checks that the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	if err := s.reader.GetContext(ctx, &one, "SELECT 1"); err != nil {
+		return fmt.Errorf("asking the database: %w", err)
+	}
+	return nil
+}
+
+// DB gives read access for queries that this package does not offer, such as those of tests and tools. SQLite's is
+// read-only.
+func (s *Store) DB() *sqlx.DB { return s.reader }
+
+// Writer is like DB, but may write. It is for tests and for repairs by hand: nothing that goes through it is checked, noted
+// in changes or counted in a generation. SQLite has only this one connection that writes.
+func (s *Store) Writer() *sqlx.DB { return s.writer }
+
+// tableOf returns the table of a kind that comes in bulk.
+func (s *Store) tableOf(k Kind) (*table, error) {
+	t, ok := s.tables[k]
+	if !ok {
+		return nil, fmt.Errorf("kind %q has no table of objects", k)
+	}
+	return t, nil
+}
+
+// read runs a query written with ? placeholders outside any transaction.
+func (s *Store) read(ctx context.Context, dest any, query string, args ...any) error {
+	return s.reader.SelectContext(ctx, dest, s.reader.Rebind(query), args...)
+}
