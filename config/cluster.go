@@ -1,0 +1,112 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"ganeticache/ganeti"
+)
+
+// Cluster is one Ganeti cluster. After Load its schedules, timeouts and limits are the effective ones: its own where it
+// has any, else those of the configuration.
+type Cluster struct {
+	// Name is the cluster's name in the database, logs and metrics. It must be unique and should never change: another
+	// name is another cluster, and the old one's rows are frozen.
+	Name string `koanf:"name"`
+	// RAPI is the address of the cluster's remote API, https://HOST[:PORT]; the port defaults to 5080.
+	RAPI string `koanf:"rapi"`
+	// Username is the RAPI user; one without options is enough. Empty: no credentials are sent, for a RAPI that runs
+	// without --require-authentication.
+	Username string `koanf:"username"`
+	// PasswordFile names the file that holds the RAPI user's password. It is read again for each new client.
+	PasswordFile string `koanf:"password_file"`
+	// PasswordEnv names the environment variable that holds the password, instead of PasswordFile.
+	PasswordEnv string `koanf:"password_env"`
+	// TLS says how RAPI's certificate is checked. Default: by the system's roots.
+	TLS TLS `koanf:"tls"`
+	// Schedule overrides the configuration's schedule, for VMs and nodes.
+	Schedule string `koanf:"schedule"`
+	// Schedules overrides the schedules of single kinds. After Load each field is an expression, or empty: never.
+	Schedules Schedules `koanf:"schedules"`
+	// Timeouts overrides the configuration's timeouts.
+	Timeouts Timeouts `koanf:"timeouts"`
+	// MaxBody overrides the configuration's max_body, in bytes.
+	MaxBody int64 `koanf:"max_body"`
+	// Enabled says whether the cluster is refreshed. Default true. A disabled one freezes: its rows stay as they are.
+	Enabled bool `koanf:"enabled"`
+
+	// lookup finds an environment variable; nil means the process's own environment. A function, because a map in its
+	// place would print every password with %+v.
+	lookup func(string) (string, bool)
+}
+
+// TLS says how RAPI's certificate is checked. At most one of the pin, the CA file and InsecureSkipVerify is given; none
+// means the system's roots.
+type TLS struct {
+	// PinSHA256 is the SHA-256 of the very certificate that RAPI shows, in hex, with or without colons. It is the way
+	// to trust Ganeti's own self-signed certificate; `updater trust HOST:PORT` prints it. A renewed certificate needs a
+	// new pin.
+	PinSHA256 string `koanf:"pin_sha256"`
+	// CAFile names a PEM file with the authority that signed the certificate, or with that very certificate.
+	CAFile string `koanf:"ca_file"`
+	// ServerName is the name the certificate must be for. Default: the host of the address.
+	ServerName string `koanf:"server_name"`
+	// InsecureSkipVerify accepts any certificate: whoever is on the way can read the password. Default false.
+	InsecureSkipVerify bool `koanf:"insecure_skip_verify"`
+}
+
+// Settings returns what the RAPI client needs. The password is read from its file or environment variable each time, so
+// a changed one is seen by the next call. Errors name the cluster, the key and what to change, never the password.
+func (c Cluster) Settings() (ganeti.Settings, error) {
+	s := c.settings()
+	password, err := c.password()
+	if err != nil {
+		return ganeti.Settings{}, fmt.Errorf("reading the password of cluster %s: %w", c.Name, err)
+	}
+	s.Password = password
+	if err := s.Validate(); err != nil {
+		return ganeti.Settings{}, fmt.Errorf("checking the settings of cluster %s: %w", c.Name, err)
+	}
+	return s, nil
+}
+
+// settings returns everything but the password, which Load must not need.
+func (c Cluster) settings() ganeti.Settings {
+	return ganeti.Settings{
+		URL:      c.RAPI,
+		Username: c.Username,
+		TLS:      ganeti.TLS(c.TLS),
+		Timeouts: c.Timeouts.Ganeti(),
+		MaxBody:  c.MaxBody,
+	}
+}
+
+// password reads the password where the cluster says it is; none at all is an empty one.
+func (c Cluster) password() (ganeti.Secret, error) {
+	switch {
+	case c.PasswordFile != "" && c.PasswordEnv != "":
+		return "", errors.New("password_file and password_env are both set; keep one")
+	case c.PasswordFile != "":
+		return readPassword(c.PasswordFile)
+	case c.PasswordEnv != "":
+		return c.environmentPassword()
+	default:
+		return "", nil
+	}
+}
+
+func (c Cluster) environmentPassword() (ganeti.Secret, error) {
+	lookup := c.lookup
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	value, found := lookup(c.PasswordEnv)
+	if !found {
+		return "", fmt.Errorf("password_env: the environment has no variable %s; set it, or use password_file", c.PasswordEnv)
+	}
+	if value = trimNewline(value); value == "" {
+		return "", fmt.Errorf("password_env: the environment variable %s is empty; put the password into it", c.PasswordEnv)
+	}
+	return ganeti.Secret(value), nil
+}

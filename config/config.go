@@ -1,0 +1,129 @@
+// Package config reads the updater's configuration: strictly, in layers, and with one sentence for everything that is
+// wrong.
+//
+// The layers are the built-in defaults, the YAML file, the environment (UPDATER_…) and the command line's flags; a
+// later layer overrides an earlier one key by key. One table (keys.go) names every key with its type, default and
+// meaning; the file, the environment, the flags and docs/configuration.md all follow from it, so none can know a key
+// that another does not. An unknown key or variable is an error that names the nearest known one.
+//
+// The package opens no database and asks no cluster. It reads the configuration file once per Load, and the password
+// files only when a client is about to be built (Cluster.Settings), so that a changed password is seen at once and a
+// command that asks no cluster needs no right to read them. No password is ever held in a Config.
+//
+// A Config is not changed after Load and may be read by several goroutines at once.
+package config
+
+import (
+	"time"
+
+	"ganeticache/ganeti"
+)
+
+// Config is one complete, validated configuration. Values that a cluster inherits are already resolved: see Cluster.
+type Config struct {
+	// File is the configuration file that was read; empty when there was none.
+	File string `koanf:"-"`
+
+	// DatabaseURL says where the cache lives: sqlite:PATH or postgres://…. Default sqlite:ganeti-cache.db. A relative
+	// path is relative to the working directory, so a daemon should name an absolute one. It may hold a password:
+	// print it only through RedactURL.
+	DatabaseURL string `koanf:"database_url"`
+
+	// Schedule says when VMs and nodes are refreshed: a cron expression or "@every 1m", the default. Shorter means
+	// fresher rows and more work for each cluster's RAPI.
+	Schedule string `koanf:"schedule"`
+
+	// Schedules says when each kind is refreshed. After Load each field is an expression, or empty: never.
+	Schedules Schedules `koanf:"schedules"`
+
+	// Concurrency is how many clusters are refreshed at the same time. Default 8. More shortens a round over many
+	// clusters and costs one connection and some memory each.
+	Concurrency int `koanf:"concurrency"`
+
+	// Listen is the address of metrics, health and read API. Default 127.0.0.1:9150; empty means no listener.
+	Listen string `koanf:"listen"`
+
+	// Retention is how long a removed object is kept as a tombstone. Default 720h (30 days). An object that returns
+	// within that time is the same row again, with its id and its permissions; later it is a new one.
+	Retention time.Duration `koanf:"retention"`
+
+	// Guard limits how much one snapshot may remove.
+	Guard Guard `koanf:"guard"`
+
+	// Timeouts bounds each request to RAPI; a cluster may override any of them.
+	Timeouts Timeouts `koanf:"timeouts"`
+
+	// MaxBody is the largest answer accepted from RAPI, in bytes. Default 256 MiB. A larger one fails the refresh and
+	// changes nothing.
+	MaxBody int64 `koanf:"max_body"`
+
+	// SecretKeyFile names the key of the credentials' hashes; see Config.SecretKey. Default: none. Updaters on several
+	// machines that share a database need the same one, or each would replace the hashes of the other.
+	SecretKeyFile string `koanf:"secret_key_file"`
+
+	// Log says what is logged, and how.
+	Log Log `koanf:"log"`
+
+	// Clusters are the clusters to cache, in the order of the file.
+	Clusters []Cluster `koanf:"-"`
+
+	// adHoc says that the one cluster was described by flags or variables.
+	adHoc bool
+
+	// flagged holds the keys whose value came from the command line, for Warnings.
+	flagged map[string]bool
+}
+
+// Flagged reports whether the one cluster was described by flags or UPDATER_RAPI… variables instead of a list. Such a
+// run speaks for that cluster alone: others in the database are none of its business.
+func (c *Config) Flagged() bool { return c.adHoc }
+
+// Schedules holds one cron expression per kind; after Load an empty one means that the kind is not refreshed.
+type Schedules struct {
+	// VM is the schedule of VMs and of the cluster's own facts. Default: Schedule.
+	VM string `koanf:"vm"`
+	// Node is the schedule of nodes. Default: Schedule.
+	Node string `koanf:"node"`
+	// Group is the schedule of node groups, which change rarely. Default "@every 15m".
+	Group string `koanf:"group"`
+	// Network is the schedule of networks, which change rarely. Default "@every 15m".
+	Network string `koanf:"network"`
+	// Job is the schedule of jobs. Default off: a busy cluster's list of jobs is long, and most sites ask Ganeti.
+	Job string `koanf:"job"`
+}
+
+// Guard is the mass-removal guard: a snapshot that would remove more than MaxObjects objects and more than MaxPercent
+// of its kind adds and updates, but its removals wait for the operator or for Snapshots further complete snapshots that
+// agree.
+type Guard struct {
+	// MaxObjects is how many objects of a kind one snapshot may remove whatever their share. Default 10.
+	MaxObjects int `koanf:"max_objects"`
+	// MaxPercent is the share of a kind, in percent, that one snapshot may remove whatever the number. Default 25;
+	// 100 switches the guard off.
+	MaxPercent int `koanf:"max_percent"`
+	// Snapshots is how many further complete snapshots must show the same absence before it is believed. Default 3.
+	Snapshots int `koanf:"snapshots"`
+}
+
+// Timeouts bounds one request to RAPI. It has the fields of ganeti.Timeouts, in their order.
+type Timeouts struct {
+	// Connect bounds the TCP connection. Default 5s.
+	Connect time.Duration `koanf:"connect"`
+	// TLSHandshake bounds the TLS handshake, which a busy RAPI delays by 10 seconds. Default 15s.
+	TLSHandshake time.Duration `koanf:"tls_handshake"`
+	// FirstByte bounds the wait for the answer's first byte: a hung node adds 5 seconds, a dead luxid 30. Default 60s.
+	FirstByte time.Duration `koanf:"first_byte"`
+	// Total bounds the whole request. Default 120s.
+	Total time.Duration `koanf:"total"`
+}
+
+// Ganeti returns t as the client wants it.
+func (t Timeouts) Ganeti() ganeti.Timeouts { return ganeti.Timeouts(t) }
+
+// Log says what is logged, and how.
+type Log struct {
+	// Level is debug, info, warn or error; less important lines are dropped. Default info.
+	Level string `koanf:"level"`
+	// Format is json, console, or auto: console on a terminal, else json. Default auto.
+	Format string `koanf:"format"`
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Key describes one configuration key, for documents and for messages.
+type Key struct {
+	// Path is the key with its sections: "timeouts.first_byte". Those of a cluster begin with "clusters[].".
+	Path string
+	// Type is a word for the kind of value: text, duration, size, number, boolean, schedule, address, file, ….
+	Type string
+	// Default is what holds when the key is absent; empty when there is nothing.
+	Default string
+	// Doc is what the key means and what follows from it.
+	Doc string
+
+	// value is the default as text that parse understands; empty: none, or inherited.
+	value string
+	parse parser
+}
+
+// clustersPrefix begins the path of a key that each cluster has.
+const clustersPrefix = "clusters[]."
+
+// Env returns the environment variable that sets the key. <N> in it stands for the cluster's place in the list,
+// counted from 0.
+func (k Key) Env() string {
+	path := strings.Replace(k.Path, "clusters[]", "clusters_<N>", 1)
+	return envPrefix + strings.ReplaceAll(strings.ToUpper(path), ".", "_")
+}
+
+// keys returns the one table of keys. Adding a key is one entry here and one field in Config.
+func keys() []Key {
+	list := []Key{
+		key("database_url", "address", "sqlite:ganeti-cache.db", parseDatabaseURL,
+			"Where the cache lives: `sqlite:PATH` or `postgres://USER@HOST/DATABASE?sslmode=verify-full`. A relative path is relative to the working directory, so give a daemon an absolute one. Leave a password out and use `~/.pgpass` or `PGPASSWORD`, or keep this file unreadable to others."),
+		key("schedule", "schedule", "@every 1m", parseSchedule,
+			"When VMs and nodes are refreshed: `@every DURATION`, `@hourly`, or five cron fields, after `CRON_TZ=ZONE` if need be. Shorter means fresher rows and more work for each cluster's RAPI; a refresh that is still running is never started again."),
+		key("schedules.vm", "schedule or off", "", parseScheduleOrOff,
+			"When VMs, and with them the cluster's own facts, are refreshed.").inherits("the value of `schedule`"),
+		key("schedules.node", "schedule or off", "", parseScheduleOrOff,
+			"When nodes are refreshed.").inherits("the value of `schedule`"),
+		key("schedules.group", "schedule or off", "@every 15m", parseScheduleOrOff,
+			"When node groups are refreshed. They change rarely; `off` keeps what was read last."),
+		key("schedules.network", "schedule or off", "@every 15m", parseScheduleOrOff,
+			"When networks are refreshed. They change rarely; `off` keeps what was read last."),
+		key("schedules.job", "schedule or off", off, parseScheduleOrOff,
+			"When jobs are refreshed. A busy cluster's list of jobs is long, so nobody pays for it unasked."),
+		key("concurrency", "number", "8", parseInt(1, 1000),
+			"How many clusters are refreshed at the same time. More shortens a round over many clusters and costs a connection and some memory each. One cluster is never asked two things at once."),
+		key("listen", "address", "127.0.0.1:9150", parseListen,
+			"Where metrics, health and the read API are served. An empty text (`\"\"`) means no listener."),
+		key("retention", "duration", "720h", parseDuration,
+			"How long a removed object stays as a tombstone. One that returns within that time is the same row, with its id and permissions; later it is a new one."),
+		key("guard.max_objects", "number", "10", parseInt(0, 1_000_000),
+			"A snapshot may remove this many objects of a kind, whatever their share. Above this and `guard.max_percent` the removals wait; additions and updates never do."),
+		key("guard.max_percent", "number", "25", parseInt(0, 100),
+			"A snapshot may remove this share of a kind, in percent, whatever their number. 100 switches the guard off."),
+		key("guard.snapshots", "number", "3", parseInt(1, 1000),
+			"How many further complete snapshots must show the same absence before withheld removals are made without the operator's approval."),
+	}
+	list = append(list, limitKeys()...)
+	list = append(list,
+		key("secret_key_file", "file", "", parseNeeded,
+			"File with a key of at least 32 bytes (`openssl rand -hex 32`), which keys the hashes of credentials in the database, so that a copy of the database lets nobody guess a password. Without one the key is derived from the machine's id (`/etc/machine-id`). Updaters on several machines that share a database need the same file."),
+		key("log.level", "debug, info, warn or error", "info", parseOneOf("debug", "info", "warn", "error"),
+			"What is logged: this and what is more important. `info` is one line per refresh."),
+		key("log.format", "json, console or auto", "auto", parseOneOf("json", "console", "auto"),
+			"How it is logged. `auto` is `console` on a terminal and `json` elsewhere."),
+	)
+	return append(list, clusterKeys()...)
+}
+
+func clusterKeys() []Key {
+	list := []Key{
+		key("name", "name", "", parseName,
+			"The cluster's name in the database, logs and metrics: letters, digits, `.`, `_` and `-`. Needed and unique. Never change it: another name is another cluster, and the old one's rows freeze."),
+		key("rapi", "address", "", parseRAPI,
+			"The address of the cluster's remote API, `https://HOST[:PORT]`. Needed. The port is 5080 unless given."),
+		key("username", "text", "", parseNeeded,
+			"The RAPI user. One without any option in Ganeti's users file can read all that is cached. Absent: no credentials are sent, for a RAPI that runs without `--require-authentication`."),
+		key("password_file", "file", "", parseNeeded,
+			"File with the RAPI user's password and nothing else. It is read again for each new client, so a changed password needs no restart. Let only the updater's user read it."),
+		key("password_env", "variable", "", parseVariable,
+			"Name of the environment variable that holds the password, instead of `password_file`."),
+		key("tls.pin_sha256", "fingerprint", "", parsePin,
+			"SHA-256 of the very certificate RAPI shows, 64 hexadecimal digits with or without colons, as `updater trust HOST:PORT` prints it. It is the way to trust Ganeti's own self-signed certificate. A renewed certificate needs a new pin."),
+		key("tls.ca_file", "file", "", parseNeeded,
+			"PEM file with the authority that signed RAPI's certificate, or with that certificate itself. Without it and without a pin the system's authorities are trusted."),
+		key("tls.server_name", "text", "", parseNeeded,
+			"The name RAPI's certificate must be for, where it is not the host of the address.").inherits("the host of `rapi`"),
+		key("tls.insecure_skip_verify", "boolean", "false", parseBool,
+			"Accepts any certificate. Whoever stands between the updater and RAPI can then read the password and forge the answers; each start says so."),
+		key("schedule", "schedule", "", parseSchedule,
+			"Overrides `schedule` for this cluster's VMs and nodes.").inherits("the value of `schedule`"),
+		key("enabled", "boolean", "true", parseBool,
+			"Whether the cluster is refreshed. A disabled one freezes: its rows stay as they are and show their age."),
+	}
+	for _, kind := range []string{"vm", "node", "group", "network", "job"} {
+		list = append(list, key("schedules."+kind, "schedule or off", "", parseScheduleOrOff,
+			"Overrides `schedules."+kind+"` for this cluster.").inherits("the value of `schedules."+kind+"`"))
+	}
+	for _, k := range limitKeys() {
+		k.Doc = "Overrides `" + k.Path + "` for this cluster."
+		k.value = ""
+		list = append(list, k.inherits("the value of `"+k.Path+"`"))
+	}
+	for i := range list {
+		list[i].Path = clustersPrefix + list[i].Path
+	}
+	return list
+}
+
+// limitKeys returns the limits of one request, which stand at the top and, to override them, in each cluster.
+func limitKeys() []Key {
+	return []Key{
+		key("timeouts.connect", "duration", "5s", parseDuration,
+			"How long the TCP connection to RAPI may take."),
+		key("timeouts.tls_handshake", "duration", "15s", parseDuration,
+			"How long the TLS handshake may take. A RAPI whose 20 clients are all busy keeps a new one waiting for 10 seconds."),
+		key("timeouts.first_byte", "duration", "60s", parseDuration,
+			"How long RAPI may take to begin its answer. A hung node adds 5 seconds; a stopped luxid is reported after 30."),
+		key("timeouts.total", "duration", "120s", parseDuration,
+			"How long one request may take in all. It must not be shorter than any of the others that are given."),
+		key("max_body", "size", "256MiB", parseSize,
+			"The largest answer accepted from RAPI. 256 MiB hold about 80,000 VMs. A larger answer fails the refresh and changes nothing."),
+	}
+}
+
+// key builds an entry of the table; value is the default as it would be written in the file.
+func key(path, kind, value string, parse parser, doc string) Key {
+	return Key{Path: path, Type: kind, Default: value, Doc: doc, value: value, parse: parse}
+}
+
+// inherits says in words where the default comes from.
+func (k Key) inherits(from string) Key {
+	k.Default = from
+	return k
+}
+
+// ofCluster reports whether each cluster has the key.
+func (k Key) ofCluster() bool { return strings.HasPrefix(k.Path, clustersPrefix) }
+
+// defaultValue returns the default as Config holds it; false when there is none or it is inherited.
+func (k Key) defaultValue() (any, bool) {
+	if k.value == "" {
+		return nil, false
+	}
+	value, err := k.parse(k.value)
+	if err != nil {
+		panic(fmt.Sprintf("config: the default of %s is invalid: %v", k.Path, err))
+	}
+	return value, true
+}
+
+// shorthand is one of the keys that describe a single cluster without a configuration file, by flags and environment.
+type shorthand struct {
+	name   string // "rapi_pin_sha256": --rapi-pin-sha256, UPDATER_RAPI_PIN_SHA256
+	target string // "tls.pin_sha256"
+}
+
+// shorthands returns them all; clusters[0] is the cluster they describe.
+func shorthands() []shorthand {
+	return []shorthand{
+		{"rapi", "rapi"},
+		{"rapi_name", "name"},
+		{"rapi_username", "username"},
+		{"rapi_password_file", "password_file"},
+		{"rapi_password_env", "password_env"},
+		{"rapi_pin_sha256", "tls.pin_sha256"},
+		{"rapi_ca_file", "tls.ca_file"},
+		{"rapi_server_name", "tls.server_name"},
+		{"rapi_insecure_skip_verify", "tls.insecure_skip_verify"},
+	}
+}

@@ -1,0 +1,99 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"ganeticache/ganeti"
+)
+
+// maxSecretFile is the longest password or key file read, in bytes: a larger one is the wrong file.
+const maxSecretFile = 64 << 10
+
+// minSecretKey is the shortest secret key accepted, in bytes: a shorter one can be guessed together with the passwords
+// it is to protect.
+const minSecretKey = 32
+
+// SecretKey reads the key with which the hashes of credentials are keyed, so that a copy of the database lets nobody
+// guess a password. It returns nil when no secret_key_file is configured.
+func (c *Config) SecretKey() ([]byte, error) {
+	if c.SecretKeyFile == "" {
+		return nil, nil
+	}
+	content, err := readSmall(c.SecretKeyFile, maxSecretFile)
+	if err != nil {
+		return nil, fmt.Errorf("secret_key_file: %w", err)
+	}
+	key := bytes.TrimRight(content, "\r\n")
+	if len(key) < minSecretKey {
+		return nil, fmt.Errorf("secret_key_file: %s holds %d bytes, at least %d are needed; make one with: openssl rand -hex 32",
+			c.SecretKeyFile, len(key), minSecretKey)
+	}
+	return key, nil
+}
+
+// readPassword reads the one line of a password file.
+func readPassword(path string) (ganeti.Secret, error) {
+	content, err := readSmall(path, maxSecretFile)
+	if err != nil {
+		return "", fmt.Errorf("password_file: %w", err)
+	}
+	password := trimNewline(string(content))
+	switch {
+	case password == "":
+		return "", fmt.Errorf("password_file: %s is empty; write the password into it", path)
+	case strings.ContainsAny(password, "\r\n"):
+		return "", fmt.Errorf("password_file: %s has several lines; it must hold the password and nothing else", path)
+	}
+	return ganeti.Secret(password), nil
+}
+
+// trimNewline removes the one line ending that editors and echo leave; other white space may belong to the password.
+func trimNewline(s string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r")
+}
+
+// fileError is a sentence about a file that still answers errors.Is for its cause, without repeating the cause's text.
+type fileError struct {
+	text  string
+	cause error
+}
+
+func (e *fileError) Error() string { return e.text }
+func (e *fileError) Unwrap() error { return e.cause }
+
+// readSmall reads a file of at most limit bytes. Its errors are sentences that name the file and what to do.
+func readSmall(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path) // #nosec G304 -- the operator names the file
+	if err != nil {
+		return nil, explainOpen(path, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory; name a file", path)
+	}
+	content, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if int64(len(content)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d KiB; it is probably the wrong file", path, limit>>10)
+	}
+	return content, nil
+}
+
+func explainOpen(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &fileError{path + " does not exist; create it or correct the path", err}
+	case errors.Is(err, fs.ErrPermission):
+		return &fileError{fmt.Sprintf("%s cannot be read by user id %d; change its owner or mode", path, os.Getuid()), err}
+	default:
+		return fmt.Errorf("opening %s: %w", path, err)
+	}
+}

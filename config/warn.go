@@ -1,0 +1,142 @@
+package config
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+const (
+	// hastySchedule is the interval below which a schedule is called out: Ganeti's own RAPI takes about a second to
+	// list a few hundred VMs.
+	hastySchedule = 5 * time.Second
+	// shortRetention is the retention below which it is called out.
+	shortRetention = 24 * time.Hour
+)
+
+// Warnings returns what is allowed but probably not wanted, one sentence each: unchecked certificates, files that other
+// users can read, schedules and timeouts that defeat themselves. It looks at the files' modes each time.
+func (c *Config) Warnings() []string {
+	var w []string
+	w = append(w, c.clusterWarnings()...)
+	w = append(w, c.secretWarnings()...)
+	w = append(w, c.Timeouts.Ganeti().Warnings()...)
+	if c.Retention < shortRetention {
+		w = append(w, fmt.Sprintf("retention: after %s a removed VM loses its id and its permissions for good; "+
+			"a day or more leaves time to notice a mistake", c.Retention))
+	}
+	return w
+}
+
+func (c *Config) clusterWarnings() []string {
+	var w []string
+	enabled := 0
+	addresses := map[string]string{}
+	hasty := map[string]bool{}
+	for _, cl := range c.Clusters {
+		if cl.Enabled {
+			enabled++
+		}
+		if cl.TLS.InsecureSkipVerify {
+			w = append(w, fmt.Sprintf("INSECURE: cluster %s is asked without checking its certificate (tls.insecure_skip_verify); whoever is "+
+				"on the way can read the password and forge the answers; use tls.pin_sha256, which `updater trust` prints", cl.Name))
+		}
+		address := cl.address()
+		if other, twice := addresses[address]; twice {
+			w = append(w, fmt.Sprintf("clusters %s and %s have the same address; every VM of it will be cached twice", other, cl.Name))
+		}
+		addresses[address] = cl.Name
+		for _, text := range []string{cl.Schedules.VM, cl.Schedules.Node, cl.Schedules.Group, cl.Schedules.Network, cl.Schedules.Job} {
+			if i := interval(text); text != "" && i < hastySchedule && !hasty[text] {
+				hasty[text] = true
+				w = append(w, fmt.Sprintf("schedule: %q asks RAPI more often than every %s, and it serves 20 clients at most", text, hastySchedule))
+			}
+		}
+		if cl.Timeouts != c.Timeouts {
+			for _, s := range cl.Timeouts.Ganeti().Warnings() {
+				w = append(w, "cluster "+cl.Name+": "+s)
+			}
+		}
+	}
+	switch {
+	case len(c.Clusters) == 0:
+		w = append(w, "clusters: none is configured, so nothing will be refreshed")
+	case enabled == 0:
+		w = append(w, "clusters: all are disabled, so nothing will be refreshed")
+	}
+	return w
+}
+
+// address is host and port as two spellings of one address share them.
+func (c Cluster) address() string {
+	host, port, err := c.settings().HostPort()
+	if err != nil {
+		return c.RAPI
+	}
+	return fmt.Sprintf("%s %d", host, port)
+}
+
+func (c *Config) secretWarnings() []string {
+	var w []string
+	if c.SecretKeyFile != "" {
+		w = append(w, readableByOthers("secret_key_file", c.SecretKeyFile)...)
+	}
+	for _, cl := range c.Clusters {
+		if cl.PasswordFile != "" {
+			w = append(w, readableByOthers("password_file of cluster "+cl.Name, cl.PasswordFile)...)
+		}
+	}
+	if !hasPassword(c.DatabaseURL) {
+		return w
+	}
+	if c.flagged["database_url"] {
+		w = append(w, "--database: the address holds a password, and every user of this machine can read a program's arguments; "+
+			"set UPDATER_DATABASE_URL instead, or leave the password to ~/.pgpass or PGPASSWORD")
+	} else if c.File != "" {
+		w = append(w, readableByOthers("database_url with a password", c.File)...)
+	}
+	return w
+}
+
+// readableByOthers warns of a secret in a file that every user of the machine may read. A file that is missing is
+// reported by those who need it.
+func readableByOthers(what, path string) []string {
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm()&0o004 == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: %s can be read by every user of this machine (mode %04o); run: chmod o-rwx %s",
+		what, path, info.Mode().Perm(), path)}
+}
+
+// RedactURL returns a database's address without its password, for logs and messages.
+func RedactURL(address string) string {
+	if strings.HasPrefix(address, "sqlite:") {
+		return address
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		// Nobody can say where in it a password may be.
+		return "[unreadable address]"
+	}
+	if !hasPassword(address) {
+		return address
+	}
+	if q := u.Query(); q.Has("password") {
+		q.Set("password", "xxxxx")
+		u.RawQuery = q.Encode()
+	}
+	return u.Redacted()
+}
+
+// hasPassword reports whether a database's address holds a password, in either of the two places lib/pq takes it from.
+func hasPassword(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || !strings.HasPrefix(u.Scheme, "postgres") {
+		return false
+	}
+	password, found := u.User.Password()
+	return found && password != "" || u.Query().Get("password") != ""
+}
