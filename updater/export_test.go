@@ -1,0 +1,30 @@
+package updater
+
+import (
+	"time"
+
+	"ganeticache/db"
+)
+
+// Backoff lets tests look at the waits themselves; through the engine they would have to wait.
+func Backoff(interval time.Duration, failures int, early float64) time.Duration {
+	return backoff(interval, failures, early)
+}
+
+// Plan lets tests look at a cluster's schedule without running it.
+type Plan struct{ plan }
+
+// NewPlan makes the plan of a cluster.
+func NewPlan(c Cluster) Plan { return Plan{newPlan(c)} }
+
+// NextOf is the next time of one kind.
+func (p Plan) NextOf(k db.Kind, t time.Time) time.Time { return p.next(k, t) }
+
+// Due names the kinds that are due.
+func (p Plan) Due(now time.Time, fresh map[db.Kind]db.Freshness) []db.Kind {
+	var names []db.Kind
+	for _, k := range p.due(now, fresh) {
+		names = append(names, k.name)
+	}
+	return names
+}

@@ -1,0 +1,69 @@
+package updater_test
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"ganeticache/db"
+	"ganeticache/ganeti"
+	"ganeticache/updater"
+)
+
+// fakeStore remembers failures and nothing else: enough for tests of the schedule, which run in fake time, where no
+// real database can be. Everything about rows is tested with real ones.
+type fakeStore struct {
+	updater.Store // what is not faked panics
+
+	mu    sync.Mutex
+	fresh map[int64]map[db.Kind]db.Freshness
+	now   func() time.Time
+}
+
+func newFakeStore() *fakeStore {
+	return &fakeStore{fresh: map[int64]map[db.Kind]db.Freshness{}, now: time.Now}
+}
+
+func (s *fakeStore) SyncClusters(_ context.Context, settings []db.ClusterSettings) ([]db.Cluster, error) {
+	var rows []db.Cluster
+	for i, c := range settings {
+		rows = append(rows, db.Cluster{ID: int64(i + 1), Name: c.Name, Enabled: true, CredentialsHash: c.CredentialsHash})
+	}
+	return rows, nil
+}
+
+func (s *fakeStore) Freshness(_ context.Context, id int64) (map[db.Kind]db.Freshness, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.fresh[id]), nil
+}
+
+func (s *fakeStore) RecordFailure(_ context.Context, id int64, f db.Failure) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fresh[id] == nil {
+		s.fresh[id] = map[db.Kind]db.Freshness{}
+	}
+	failures := 0
+	for _, k := range f.Kinds {
+		row := s.fresh[id][k]
+		row.ConsecutiveFailures++
+		due := f.NextDue(row.ConsecutiveFailures)
+		row.NextDueAt, row.Error = &due, f.Error
+		s.fresh[id][k] = row
+		failures = max(failures, row.ConsecutiveFailures)
+	}
+	return failures, nil
+}
+
+// fakeSource is a cluster of which only the first answer matters.
+type fakeSource struct {
+	info func(context.Context) (ganeti.Answer, error)
+}
+
+func (s fakeSource) Info(ctx context.Context) (ganeti.Answer, error) { return s.info(ctx) }
+
+func (s fakeSource) Bulk(context.Context, ganeti.Resource, *ganeti.Index) (*ganeti.Delta, error) {
+	panic("the tests that use this source never get so far")
+}

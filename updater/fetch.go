@@ -1,0 +1,212 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"ganeticache/db"
+	"ganeticache/ganeti"
+)
+
+// refreshInfo fetches /2/info, checks that it is the cluster on record, and applies it if it changed.
+func (r *run) refreshInfo(ctx context.Context) (kr KindResult) {
+	kr.Kind = db.KindCluster
+	a, err := r.src.Info(ctx)
+	if err != nil {
+		kr.Err = err
+		return kr
+	}
+	kr.Objects, kr.Bytes, kr.Duration = 1, a.Bytes, a.Duration
+	digest := ganeti.DigestOf(a.Body)
+	fresh := r.fresh[db.KindCluster]
+	if known := r.t.info; known.ok && known.value == digest && known.generation == fresh.Generation {
+		r.touches = append(r.touches, db.Touch{
+			Kind: db.KindCluster, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
+			NextDue: r.t.plan.next(db.KindCluster, a.StartedAt), Generation: fresh.Generation,
+		})
+		return kr
+	}
+	kr.Outcome, kr.Err = r.applyInfo(ctx, a, digest)
+	return kr
+}
+
+func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Digest) (db.Outcome, error) {
+	info, err := ganeti.DecodeInfo(a.Body)
+	if err != nil {
+		return db.Outcome{}, err
+	}
+	row := &r.t.row
+	if row.UUID != "" && row.UUID != info.UUID {
+		return db.Outcome{}, &OtherClusterError{Want: row.UUID, Got: info.UUID}
+	}
+	body, err := ganeti.Storable(a.Body)
+	if err != nil {
+		return db.Outcome{}, err
+	}
+	if row.ID == 0 {
+		return db.Outcome{Created: 1}, nil // a dry run of a cluster that has no row yet
+	}
+	out, err := r.u.opts.Store.ApplyInfo(ctx, db.ClusterInfo{
+		ClusterID: row.ID, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes,
+		NextDue: r.t.plan.next(db.KindCluster, a.StartedAt),
+		UUID:    info.UUID, GanetiName: info.Name, SoftwareVersion: info.SoftwareVersion, MasterNode: info.Master,
+		Tags: info.Tags, Info: body, Digest: digest,
+		DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
+	})
+	switch {
+	case errors.Is(err, db.ErrConflict):
+		return out, nil // another process has stored a newer answer
+	case err != nil:
+		return out, &storeError{err}
+	}
+	if !r.u.opts.DryRun {
+		row.UUID = info.UUID
+		r.t.info = remembered[ganeti.Digest]{value: digest, generation: out.Generation, ok: true}
+	}
+	return out, nil
+}
+
+// refreshKind fetches one kind and applies what changed. When another process has written to the same rows meanwhile, it
+// starts over once, from the database's record.
+func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
+	kr.Kind = k.name
+	defer func() {
+		if p := recover(); p != nil {
+			r.t.forget()
+			kr.Err = r.panicked(p)
+		}
+	}()
+	for range 2 {
+		known, err := r.known(ctx, k.name)
+		if err != nil {
+			kr.Err = err
+			return kr
+		}
+		delta, err := r.src.Bulk(ctx, k.resource, known.value)
+		if err != nil {
+			kr.Err = err
+			return kr
+		}
+		kr.Objects, kr.Bytes, kr.Duration = delta.Items, delta.Bytes, delta.Duration
+		if delta.Unchanged() {
+			r.t.known[k.name] = remembered[*ganeti.Index]{delta.Index(nil, nil), known.generation, true}
+			r.touches = append(r.touches, db.Touch{
+				Kind: k.name, StartedAt: delta.StartedAt, Duration: delta.Duration, Bytes: delta.Bytes,
+				Objects: delta.Items, NextDue: r.t.plan.next(k.name, delta.StartedAt), Generation: known.generation,
+			})
+			return kr
+		}
+		kr.Outcome, kr.Err = r.apply(ctx, k, delta, known.generation)
+		if !errors.Is(kr.Err, db.ErrConflict) {
+			return kr
+		}
+		delete(r.t.known, k.name)
+	}
+	kr.Err = &supersededError{kr.Err}
+	return kr
+}
+
+// known gives the record of the last answer: the remembered one while the database's rows are still of its generation,
+// else one made of the digests in the database.
+func (r *run) known(ctx context.Context, k db.Kind) (remembered[*ganeti.Index], error) {
+	if known := r.t.known[k]; known.ok && known.generation == r.fresh[k].Generation {
+		return known, nil
+	}
+	if r.t.row.ID == 0 {
+		return remembered[*ganeti.Index]{}, nil
+	}
+	prints, err := r.u.opts.Store.Fingerprints(ctx, r.t.row.ID, k)
+	if err != nil {
+		return remembered[*ganeti.Index]{}, &storeError{err}
+	}
+	items := make([]ganeti.Known, 0, len(prints.Items))
+	for _, p := range prints.Items {
+		// An item without a readable key is never on record: each snapshot that holds it must withhold its removals.
+		if p.Key != "" {
+			items = append(items, ganeti.Known{Key: p.Key, Digest: ganeti.Digest(p.Digest)})
+		}
+	}
+	return remembered[*ganeti.Index]{ganeti.NewIndex(items), prints.Generation, true}, nil
+}
+
+// apply writes the difference and remembers the answer as the new record.
+func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation int64) (db.Outcome, error) {
+	if r.t.row.ID == 0 {
+		return r.pretend(k, delta), nil
+	}
+	keys := make([]string, delta.Changed())
+	var decision db.Decision
+	s := db.Snapshot{
+		ClusterID: r.t.row.ID, Kind: k.name, StartedAt: delta.StartedAt, Duration: delta.Duration,
+		Bytes: delta.Bytes, Objects: delta.Items, NextDue: r.t.plan.next(k.name, delta.StartedAt),
+		Generation: generation, Changed: items(k, delta, keys), Missing: delta.Missing(),
+		DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
+	}
+	if !k.expires {
+		s.Guard = func(rm db.Removals) db.Decision {
+			decision = r.u.opts.Guard.Decide(k.name, rm)
+			return decision
+		}
+	}
+	out, err := r.u.opts.Store.Apply(ctx, s)
+	if err != nil {
+		return out, &storeError{err}
+	}
+	if !r.u.opts.DryRun {
+		r.remember(k.name, delta, keys, out)
+	}
+	if decision.Error != "" {
+		return out, &WithheldError{Kind: k.name, Absent: decision.Pending.Count, text: decision.Error}
+	}
+	return out, nil
+}
+
+// remember keeps the answer as the record for the next one. A row that was left alone because a newer observation wrote
+// it is not on record, so that its item is looked at again; it and the withheld ones are missing until seen.
+func (r *run) remember(k db.Kind, delta *ganeti.Delta, keys []string, out db.Outcome) {
+	if len(out.Skipped) > 0 {
+		skipped := make(map[string]bool, len(out.Skipped))
+		for _, key := range out.Skipped {
+			skipped[key] = true
+		}
+		for i, key := range keys {
+			if skipped[key] {
+				keys[i] = ""
+			}
+		}
+	}
+	ghosts := append(out.Withheld, out.Skipped...) //nolint:gocritic // the outcome's own slice is not used again
+	r.t.known[k] = remembered[*ganeti.Index]{delta.Index(keys, ghosts), out.Generation, true}
+}
+
+// items decodes the changed items one by one, as the store asks for them, and notes each one's key.
+func items(k kind, delta *ganeti.Delta, keys []string) iter.Seq[db.Item] {
+	return func(yield func(db.Item) bool) {
+		for i, raw := range delta.Each() {
+			it := k.item(raw)
+			keys[i] = it.Key
+			if !yield(it) {
+				return
+			}
+		}
+	}
+}
+
+// pretend counts what a first refresh would create, for a dry run of a cluster that has no row yet.
+func (r *run) pretend(k kind, delta *ganeti.Delta) db.Outcome {
+	var out db.Outcome
+	for it := range items(k, delta, make([]string, delta.Changed())) {
+		if it.Row == nil {
+			out.Quarantined++
+			continue
+		}
+		out.Created++
+		if r.u.opts.Explain {
+			out.Changes = append(out.Changes, db.Change{
+				Kind: k.name, UUID: it.Key, Name: it.Name, Op: db.OpCreated, ObservedAt: delta.StartedAt,
+			})
+		}
+	}
+	return out
+}

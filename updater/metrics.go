@@ -1,0 +1,116 @@
+package updater
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ganeticache/db"
+)
+
+// metrics are what a Prometheus server sees of the refreshes. Labels are clusters, kinds, operations and reasons, never
+// a VM: the number of series is bounded by the configuration.
+type metrics struct {
+	refreshes   *prometheus.CounterVec
+	failures    *prometheus.CounterVec
+	duration    *prometheus.HistogramVec
+	lastSuccess *prometheus.GaugeVec
+	objects     *prometheus.GaugeVec
+	changes     *prometheus.CounterVec
+	quarantined *prometheus.CounterVec
+	rapiBytes   *prometheus.CounterVec
+	rapiSeconds *prometheus.CounterVec
+}
+
+// newMetrics makes the metrics and registers them; reg may be nil.
+func newMetrics(reg prometheus.Registerer) (*metrics, error) {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ganeti_updater_" + name, Help: help}, labels)
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ganeti_updater_" + name, Help: help}, labels)
+	}
+	m := &metrics{
+		refreshes: counter("refreshes_total", "Refreshes by cluster and result (success, failure).", "cluster", "result"),
+		failures:  counter("failures_total", "Failed kinds of refreshes by cluster, kind and reason.", "cluster", "kind", "reason"),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ganeti_updater_refresh_duration_seconds",
+			Help: "Time that the refresh of a cluster took, all kinds together.",
+			// A small cluster answers in 0.1 s, a hung one holds a refresh for minutes.
+			Buckets: prometheus.ExponentialBuckets(0.05, 2, 13),
+		}, []string{"cluster"}),
+		lastSuccess: gauge("last_success_timestamp_seconds", "Start of the newest complete answer by cluster and kind, in Unix time.", "cluster", "kind"),
+		objects:     gauge("objects", "Objects in the newest complete answer by cluster and kind.", "cluster", "kind"),
+		changes:     counter("changes_total", "Changes applied by cluster, kind and operation.", "cluster", "kind", "op"),
+		quarantined: counter("quarantined_total", "Items that could not be parsed, by cluster and kind.", "cluster", "kind"),
+		rapiBytes:   counter("rapi_bytes_total", "Bytes of complete RAPI answers by cluster and kind.", "cluster", "kind"),
+		rapiSeconds: counter("rapi_seconds_total", "Seconds spent waiting for and reading complete RAPI answers, by cluster and kind.", "cluster", "kind"),
+	}
+	if reg == nil {
+		return m, nil
+	}
+	var errs []error
+	for _, c := range m.collectors() {
+		errs = append(errs, reg.Register(c))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	return m, nil
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{
+		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.rapiBytes, m.rapiSeconds,
+	}
+}
+
+// observe counts one refresh. Both results exist from the first one on, so that an alert may look for their absence.
+func (m *metrics) observe(r Result) {
+	if len(r.Kinds) == 0 {
+		return
+	}
+	success, failure := m.refreshes.WithLabelValues(r.Cluster, "success"), m.refreshes.WithLabelValues(r.Cluster, "failure")
+	if r.Err() == nil {
+		success.Inc()
+	} else {
+		failure.Inc()
+	}
+	m.duration.WithLabelValues(r.Cluster).Observe(r.Duration.Seconds())
+	for _, k := range r.Kinds {
+		m.observeKind(r, k)
+	}
+}
+
+func (m *metrics) observeKind(r Result, k KindResult) {
+	kind := string(k.Kind)
+	if k.Err != nil {
+		m.failures.WithLabelValues(r.Cluster, kind, Reason(k.Err)).Inc()
+	} else {
+		m.lastSuccess.WithLabelValues(r.Cluster, kind).Set(float64(r.StartedAt.UnixMilli()) / 1000)
+		m.objects.WithLabelValues(r.Cluster, kind).Set(float64(k.Objects))
+	}
+	m.rapiBytes.WithLabelValues(r.Cluster, kind).Add(float64(k.Bytes))
+	m.rapiSeconds.WithLabelValues(r.Cluster, kind).Add(k.Duration.Seconds())
+	m.quarantined.WithLabelValues(r.Cluster, kind).Add(float64(k.Outcome.Quarantined))
+	for op, n := range map[db.Op]int{
+		db.OpCreated:  k.Outcome.Created,
+		db.OpUpdated:  k.Outcome.Updated,
+		db.OpRenamed:  k.Outcome.Renamed,
+		db.OpRemoved:  k.Outcome.Removed,
+		db.OpRestored: k.Outcome.Restored,
+	} {
+		m.changes.WithLabelValues(r.Cluster, kind, string(op)).Add(float64(n))
+	}
+}
+
+// forget drops the series of a cluster that is no longer configured.
+func (m *metrics) forget(cluster string) {
+	label := prometheus.Labels{"cluster": cluster}
+	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
+		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.rapiBytes, m.rapiSeconds,
+	} {
+		v.DeletePartialMatch(label)
+	}
+}

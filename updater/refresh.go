@@ -1,0 +1,272 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"ganeticache/db"
+	"ganeticache/ganeti"
+)
+
+// RefreshOptions say what to refresh. The zero value means: the kinds that are due.
+type RefreshOptions struct {
+	// All refreshes every scheduled kind, whatever is due and however the cluster failed before.
+	All bool
+	// Progress, when set, is called before each step with the number of steps done and in all, and after the last one.
+	Progress func(step string, done, total int)
+}
+
+// Refresh brings one cluster's rows up to date: it waits for its turn (one refresh of a cluster at a time, and
+// Options.Concurrency of all clusters), fetches, compares and applies, and reports. The error is [ErrUnknownCluster] or
+// that ctx ended while waiting; what went wrong with the cluster or the database is in the result.
+func (u *Updater) Refresh(ctx context.Context, name string, o RefreshOptions) (Result, error) {
+	return u.refresh(ctx, ctx, name, o)
+}
+
+// refresh waits for its turn until begin ends, and then works until work ends: a daemon that is told to stop begins
+// nothing more, but lets what runs come to its end.
+func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOptions) (Result, error) {
+	t, err := u.target(name)
+	if err != nil {
+		return Result{Cluster: name}, err
+	}
+	// The cluster's own turn first: who waits for it must not hold a slot that another cluster could use.
+	if err := acquire(begin, t.busy); err != nil {
+		return Result{Cluster: name}, fmt.Errorf("waiting for the refresh of %s that is running: %w", name, err)
+	}
+	defer release(t.busy)
+	if err := acquire(begin, u.slots); err != nil {
+		return Result{Cluster: name}, fmt.Errorf("waiting to refresh %s: %w", name, err)
+	}
+	defer release(u.slots)
+	r := &run{u: u, t: t, opts: o, early: rand.Float64(), res: Result{Cluster: name, StartedAt: u.now().UTC()}}
+	r.do(work)
+	r.res.Duration = u.now().Sub(r.res.StartedAt)
+	r.res.log(u.log)
+	u.metrics.observe(r.res)
+	if u.opts.OnResult != nil {
+		u.opts.OnResult(r.res)
+	}
+	return r.res, nil
+}
+
+func acquire(ctx context.Context, turn chan struct{}) error {
+	select {
+	case turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func release(turn chan struct{}) { <-turn }
+
+// run is one refresh of one cluster. It owns the target while it lasts.
+type run struct {
+	u     *Updater
+	t     *target
+	opts  RefreshOptions
+	kinds []kind
+	fresh map[db.Kind]db.Freshness
+	src   Source
+	// touches are the kinds that did not change; they are stamped fresh together, in one transaction.
+	touches []db.Touch
+	// early is drawn once, so that kinds that failed together are tried again together.
+	early float64
+	res   Result
+}
+
+func (r *run) do(ctx context.Context) {
+	defer r.contain(ctx)
+	fresh, err := r.u.opts.Store.Freshness(ctx, r.t.row.ID)
+	if err != nil {
+		r.kinds = r.t.plan.scheduled()
+		r.fail(ctx, &storeError{err})
+		return
+	}
+	r.fresh = fresh
+	if r.kinds = r.t.plan.due(r.u.now(), fresh); r.opts.All {
+		r.kinds = r.t.plan.scheduled()
+	}
+	if len(r.kinds) == 0 {
+		return
+	}
+	if err := r.begin(ctx); err != nil {
+		r.fail(ctx, err)
+		return
+	}
+	for i, k := range r.kinds {
+		r.progress(string(k.name), i+1)
+		kr := r.refreshKind(ctx, k)
+		r.res.Kinds = append(r.res.Kinds, kr)
+		if kr.Err != nil && clusterWide(kr.Err) {
+			// Asking on would cost a dead cluster one time-out for each kind.
+			r.skip(r.kinds[i+1:], kr.Err)
+			break
+		}
+	}
+	r.finish(ctx)
+	r.progress("done", len(r.kinds)+1)
+}
+
+// begin reaches the cluster and makes sure that it is the one on record.
+func (r *run) begin(ctx context.Context) error {
+	r.progress("cluster", 0)
+	settings, err := r.t.cluster.Settings()
+	if err != nil {
+		return &settingsError{err}
+	}
+	if r.src, err = r.u.opts.Connect(settings); err != nil {
+		return &settingsError{err}
+	}
+	if err := r.recordCredentials(ctx, settings); err != nil {
+		return err
+	}
+	kr := r.refreshInfo(ctx)
+	if kr.Err != nil {
+		return kr.Err
+	}
+	r.res.Kinds = append(r.res.Kinds, kr)
+	return nil
+}
+
+// recordCredentials keeps the hash by which readers find the cluster's client in step with settings that changed while
+// the process runs, such as a new password in the same file.
+func (r *run) recordCredentials(ctx context.Context, settings ganeti.Settings) error {
+	hash, err := r.u.opts.Hash(settings)
+	if err != nil {
+		return &settingsError{err}
+	}
+	if hash == r.t.row.CredentialsHash || r.u.opts.DryRun {
+		return nil
+	}
+	rows, err := r.u.sync(ctx, r.u.clusters())
+	if err != nil {
+		return &storeError{err}
+	}
+	if row, ok := rows[r.t.cluster.Name]; ok {
+		r.t.row = row
+	}
+	return nil
+}
+
+// fail gives every kind that was asked for, and the cluster itself, the same error.
+func (r *run) fail(ctx context.Context, err error) {
+	r.res.Kinds = append(r.res.Kinds, KindResult{Kind: db.KindCluster, Err: err})
+	r.skip(r.kinds, err)
+	r.recordFailures(ctx)
+}
+
+func (r *run) skip(ks []kind, err error) {
+	for _, k := range ks {
+		r.res.Kinds = append(r.res.Kinds, KindResult{Kind: k.name, Err: err})
+	}
+}
+
+// finish stamps what was found unchanged and records what failed.
+func (r *run) finish(ctx context.Context) {
+	if len(r.touches) > 0 && !r.u.opts.DryRun {
+		err := r.u.opts.Store.TouchFresh(ctx, r.t.row.ID, r.touches)
+		if errors.Is(err, db.ErrConflict) {
+			// Another process has applied something newer: what we compared with is history, and so is our stamp.
+			r.t.forget()
+		} else if err != nil {
+			r.markTouched(&storeError{err})
+		}
+	}
+	r.recordFailures(ctx)
+}
+
+func (r *run) markTouched(err error) {
+	for _, touch := range r.touches {
+		for i := range r.res.Kinds {
+			if r.res.Kinds[i].Kind == touch.Kind {
+				r.res.Kinds[i].Err = err
+			}
+		}
+	}
+}
+
+// recordFailures writes each distinct error to the freshness of its kinds, with the time of the next try. A withheld
+// removal was recorded with the snapshot; the end of the process is no failure of the cluster.
+func (r *run) recordFailures(ctx context.Context) {
+	byText := map[string][]db.Kind{}
+	var errs []error
+	for _, k := range r.res.Kinds {
+		var withheld *WithheldError
+		if k.Err == nil || errors.As(k.Err, &withheld) || Reason(k.Err) == "canceled" {
+			continue
+		}
+		if byText[k.Err.Error()] == nil {
+			errs = append(errs, k.Err)
+		}
+		byText[k.Err.Error()] = append(byText[k.Err.Error()], k.Kind)
+	}
+	if r.u.opts.DryRun {
+		return
+	}
+	for _, err := range errs {
+		failures, recErr := r.u.opts.Store.RecordFailure(ctx, r.t.row.ID, db.Failure{
+			Kinds: byText[err.Error()], AttemptedAt: r.res.StartedAt,
+			Error: err.Error(), Reason: Reason(err), NextDue: r.nextTry,
+		})
+		if recErr != nil {
+			// The refresh's own line names its error; this one would only say again that the database is away.
+			r.u.log.Debug("recording a failed refresh", zap.String("cluster", r.res.Cluster), zap.Error(recErr))
+			continue
+		}
+		if failures > r.res.Failures {
+			r.res.Failures, r.res.NextDue = failures, r.nextTry(failures)
+		}
+	}
+}
+
+// nextTry counts all kinds by the cluster's own tick: a slow kind must not wait out its long interval because the
+// cluster was away for a minute.
+func (r *run) nextTry(failures int) time.Time {
+	now := r.u.now().UTC()
+	first := r.t.plan.Next(now)
+	return now.Add(backoff(r.t.plan.Next(first).Sub(first), failures, r.early))
+}
+
+// contain turns a panic outside of a kind into a failure of this refresh.
+func (r *run) contain(ctx context.Context) {
+	if p := recover(); p != nil {
+		r.t.forget()
+		r.res.Kinds = nil
+		r.fail(ctx, r.panicked(p))
+	}
+}
+
+func (r *run) panicked(p any) *PanicError {
+	err := &PanicError{Value: p, Stack: debug.Stack()}
+	r.u.log.Debug("panic in a refresh", zap.String("cluster", r.res.Cluster), zap.ByteString("stack", err.Stack))
+	return err
+}
+
+func (r *run) progress(step string, done int) {
+	if r.opts.Progress != nil {
+		r.opts.Progress(step, done, len(r.kinds)+1)
+	}
+}
+
+// clusterWide says whether an error of one kind would meet the others too.
+func clusterWide(err error) bool {
+	if status, ok := errors.AsType[*ganeti.StatusError](err); ok {
+		return slices.Contains([]int{401, 502, 503, 504}, status.Status)
+	}
+	return slices.Contains([]string{"timeout", "tls", "unreachable", "canceled", "database"}, Reason(err))
+}
+
+// forget drops what the process remembers of the cluster's rows; the next refresh asks the database.
+func (t *target) forget() {
+	t.info = remembered[ganeti.Digest]{}
+	clear(t.known)
+}

@@ -1,0 +1,146 @@
+package updater
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"go.uber.org/zap"
+
+	"ganeticache/db"
+)
+
+// Run keeps the clusters fresh until ctx ends, and returns nil then. Clusters that are due already are refreshed at
+// once. When ctx ends no refresh begins any more; those under way have Options.Grace to finish, are then abandoned with
+// nothing half applied, and Run returns when the last one has.
+func (u *Updater) Run(ctx context.Context) error {
+	// The refreshes' own context outlives ctx by the grace.
+	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
+	defer abandon()
+	s := u.newScheduler(ctx, work)
+	s.sync()
+	s.cron.Start()
+	for {
+		select {
+		case <-u.reloaded:
+			s.sync()
+		case <-ctx.Done():
+			return s.stop(abandon)
+		}
+	}
+}
+
+// scheduler drives the refreshes of all clusters by cron. Only Run's goroutine uses it, the jobs aside.
+type scheduler struct {
+	u *Updater
+	// begin ends when no refresh may begin any more; work, later, when running ones must stop.
+	begin, work context.Context //nolint:containedctx // a cron job takes no argument; the scheduler lives as long as Run
+	cron        *cron.Cron
+	entries     map[string]cron.EntryID
+	// first waits for the refreshes that were started outside of cron's own count.
+	first sync.WaitGroup
+}
+
+func (u *Updater) newScheduler(begin, work context.Context) *scheduler {
+	l := cronLogger{u.log}
+	s := &scheduler{
+		u: u, begin: begin, work: work, entries: map[string]cron.EntryID{},
+		// Recover inside Skip: version 3.0.1 of the library does not free Skip's slot when a panic passes through it.
+		cron: cron.New(cron.WithLogger(l), cron.WithChain(cron.SkipIfStillRunning(l), cron.Recover(l))),
+	}
+	if u.opts.Retention > 0 {
+		s.cron.Schedule(spread(cron.Every(purgeInterval), "purge"), cron.FuncJob(s.purge))
+	}
+	return s
+}
+
+// sync makes the entries equal to the configured clusters, and starts what is due. Every entry is made anew: a schedule
+// may have changed, and a refresh that runs goes on undisturbed.
+func (s *scheduler) sync() {
+	select {
+	case <-s.u.reloaded: // what it announces is being done
+	default:
+	}
+	for name, id := range s.entries {
+		s.cron.Remove(id)
+		delete(s.entries, name)
+	}
+	for _, name := range s.u.Names() {
+		t, err := s.u.target(name)
+		if err != nil {
+			continue // gone again in a newer reload, which follows
+		}
+		id := s.cron.Schedule(t.plan, cron.FuncJob(func() { s.refresh(name) }))
+		s.entries[name] = id
+		s.first.Go(s.cron.Entry(id).WrappedJob.Run)
+	}
+}
+
+// refresh is a cluster's cron job.
+func (s *scheduler) refresh(name string) {
+	if _, err := s.u.refresh(s.begin, s.work, name, RefreshOptions{}); err != nil && s.begin.Err() == nil {
+		s.u.log.Debug("scheduled refresh not begun", zap.String("cluster", name), zap.Error(err))
+	}
+}
+
+// stop ends the schedule and waits for what runs: for the grace as it likes, then after abandoning it.
+func (s *scheduler) stop(abandon func()) error {
+	grace := time.AfterFunc(s.u.opts.Grace, abandon)
+	defer grace.Stop()
+	<-s.cron.Stop().Done()
+	s.first.Wait()
+	return nil
+}
+
+// purgeInterval is how often tombstones are looked at; a day more or less does not matter to a retention of weeks.
+const purgeInterval = 6 * time.Hour
+
+func (s *scheduler) purge() {
+	before := s.u.now().UTC().Add(-s.u.opts.Retention)
+	n, err := s.u.opts.Store.Purge(s.work, before)
+	if err != nil {
+		s.u.log.Warn("purging old tombstones failed; it is tried again later", zap.Duration("after", purgeInterval), zap.Error(err))
+		return
+	}
+	if n > 0 {
+		s.u.log.Info("purged old tombstones", zap.Int64("rows", n), zap.Time("removed_before", before))
+	}
+}
+
+// cronLogger passes what the cron library says on: its chatter at debug level, a panic as the error that it is.
+type cronLogger struct{ l *zap.Logger }
+
+// Info implements [cron.Logger].
+func (c cronLogger) Info(msg string, kv ...any) {
+	if msg == "skip" {
+		msg = "refresh skipped: the one before is still running"
+	}
+	c.l.Debug("cron: "+msg, zap.String("details", fmt.Sprint(kv...)))
+}
+
+// Error implements [cron.Logger].
+func (c cronLogger) Error(err error, msg string, kv ...any) {
+	c.l.Error("cron: "+msg, zap.Error(err), zap.String("details", fmt.Sprint(kv...)))
+}
+
+// clusters lists the configured clusters.
+func (u *Updater) clusters() []Cluster {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	cs := make([]Cluster, 0, len(u.order))
+	for _, name := range u.order {
+		cs = append(cs, u.targets[name].cluster)
+	}
+	return cs
+}
+
+// Kinds lists what can be cached beside the cluster itself, in the order of a refresh.
+func Kinds() []db.Kind {
+	ks := make([]db.Kind, 0, len(kinds()))
+	for _, k := range kinds() {
+		ks = append(ks, k.name)
+	}
+	return ks
+}

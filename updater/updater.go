@@ -1,0 +1,248 @@
+// Package updater is the engine: it keeps the rows of a database equal to what Ganeti clusters say of themselves.
+//
+// A cron entry per cluster decides when (schedule.go); [Updater.Refresh] is the one path by which anything is refreshed,
+// whoever asks (refresh.go); a kind is fetched, compared and applied in fetch.go; guard.go and backoff.go decide what
+// is not removed and when a failing cluster is asked again.
+//
+// The package knows neither SQL nor HTTP: it takes a [Store] and a way to reach a cluster as interfaces. All methods of
+// [Updater] are safe for concurrent use. Trouble with one cluster, a panic included, ends that refresh and no other.
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/robfig/cron/v3"
+	"go.uber.org/zap"
+
+	"ganeticache/db"
+	"ganeticache/ganeti"
+)
+
+// Store is what the engine needs of a database; *db.Store has it.
+type Store interface {
+	SyncClusters(ctx context.Context, settings []db.ClusterSettings) ([]db.Cluster, error)
+	UpsertClusters(ctx context.Context, settings []db.ClusterSettings) ([]db.Cluster, error)
+	Clusters(ctx context.Context) ([]db.Cluster, error)
+	Freshness(ctx context.Context, clusterID int64) (map[db.Kind]db.Freshness, error)
+	Fingerprints(ctx context.Context, clusterID int64, kind db.Kind) (db.Fingerprints, error)
+	Apply(ctx context.Context, s db.Snapshot) (db.Outcome, error)
+	ApplyInfo(ctx context.Context, i db.ClusterInfo) (db.Outcome, error)
+	TouchFresh(ctx context.Context, clusterID int64, touches []db.Touch) error
+	RecordFailure(ctx context.Context, clusterID int64, f db.Failure) (int, error)
+	Purge(ctx context.Context, tombstonedBefore time.Time) (int64, error)
+}
+
+// Source is what the engine needs of a cluster's remote API; *ganeti.Client has it.
+type Source interface {
+	Info(ctx context.Context) (ganeti.Answer, error)
+	Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error)
+}
+
+// Cluster is one cluster to keep fresh.
+type Cluster struct {
+	// Name is the operator's name of the cluster, unique, and the key of its row.
+	Name string
+	// Settings says how to reach the cluster. It is called for each refresh, so that a changed password file is seen at once.
+	Settings func() (ganeti.Settings, error)
+	// Schedules says when each kind is refreshed; a kind that is absent never is. The cluster's own info is read with
+	// every refresh and needs no entry.
+	Schedules map[db.Kind]cron.Schedule
+}
+
+// Options are the parts and settings of an [Updater]. Store, Connect and Hash are required.
+type Options struct {
+	Store Store
+	// Connect gives the client for the settings. It is called for each refresh and expected to cache.
+	Connect func(ganeti.Settings) (Source, error)
+	// Hash gives the credentials hash that is stored with the cluster.
+	Hash func(ganeti.Settings) (string, error)
+	// Clusters to refresh; [Updater.Reload] replaces them.
+	Clusters []Cluster
+	// KeepOthers leaves clusters that the database knows and Clusters does not list as they are. Otherwise they are
+	// disabled: frozen, nothing removed.
+	KeepOthers bool
+	// Concurrency is how many clusters are refreshed at the same time; 8 when zero.
+	Concurrency int
+	Guard       Guard
+	// Retention is how long a tombstone is kept; zero keeps tombstones for ever.
+	Retention time.Duration
+	// DryRun fetches and compares, and writes nothing at all.
+	DryRun bool
+	// Explain asks for the changes themselves in [KindResult.Changes], not only their number.
+	Explain bool
+	// OnResult, when set, is called after each refresh, from its goroutine.
+	OnResult func(Result)
+	// Logger gets one line for each refresh; nil logs nothing.
+	Logger *zap.Logger
+	// Registerer gets the metrics; nil registers none.
+	Registerer prometheus.Registerer
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// Grace is how long running refreshes may go on after [Updater.Run] is told to stop; 8 s when zero.
+	Grace time.Duration
+}
+
+// Updater refreshes clusters. Make one with [New].
+type Updater struct {
+	opts    Options
+	log     *zap.Logger
+	metrics *metrics
+	now     func() time.Time
+	slots   chan struct{}
+
+	mu      sync.Mutex
+	targets map[string]*target
+	order   []string
+	// reloaded carries the news of a new set of clusters to the scheduler.
+	reloaded chan struct{}
+}
+
+// target is one cluster and what this process remembers of it between refreshes.
+type target struct {
+	cluster Cluster
+	plan    plan
+
+	// busy is held for the time of a refresh: RAPI gains nothing from parallel calls, and the fields below need an owner.
+	busy chan struct{}
+	row  db.Cluster
+	info remembered[ganeti.Digest]
+	// known is the record of the last answer of each kind, valid for one generation of the rows in the database.
+	known map[db.Kind]remembered[*ganeti.Index]
+}
+
+// remembered is a value that was right when the database was at the given generation.
+type remembered[T any] struct {
+	value      T
+	generation int64
+	ok         bool
+}
+
+// ErrUnknownCluster is returned for a cluster name that is not configured.
+var ErrUnknownCluster = errors.New("unknown cluster")
+
+// New makes an Updater and records its clusters in the store. It returns the store's error when that is not possible.
+func New(ctx context.Context, o Options) (*Updater, error) {
+	if o.Concurrency <= 0 {
+		o.Concurrency = 8
+	}
+	if o.Grace <= 0 {
+		o.Grace = 8 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	m, err := newMetrics(o.Registerer)
+	if err != nil {
+		return nil, err
+	}
+	u := &Updater{
+		opts: o, log: o.Logger, metrics: m, now: o.Now,
+		slots:    make(chan struct{}, o.Concurrency),
+		targets:  map[string]*target{},
+		reloaded: make(chan struct{}, 1),
+	}
+	if err := u.Reload(ctx, o.Clusters); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// Reload replaces the set of clusters: new ones are added, changed ones changed, those no longer listed are no longer
+// refreshed and their rows stay. A refresh that is under way finishes with the settings it began with. When the store
+// does not take the new set, nothing changes and its error is returned.
+func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
+	rows, err := u.sync(ctx, clusters)
+	if err != nil {
+		return err
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	next := make(map[string]*target, len(clusters))
+	u.order = u.order[:0]
+	for _, c := range clusters {
+		t := &target{cluster: c, plan: newPlan(c), row: rows[c.Name], busy: make(chan struct{}, 1)}
+		if old, ok := u.targets[c.Name]; ok {
+			// The lock moves over, so that old and new settings never ask the same cluster side by side. What the old
+			// one remembers stays behind: its generation may be the same while the cluster behind the address is not.
+			t.busy = old.busy
+		}
+		t.known = map[db.Kind]remembered[*ganeti.Index]{}
+		next[c.Name] = t
+		u.order = append(u.order, c.Name)
+	}
+	for name := range u.targets {
+		if _, ok := next[name]; !ok {
+			u.metrics.forget(name)
+		}
+	}
+	u.targets = next
+	select {
+	case u.reloaded <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// Names lists the configured clusters in the order of the configuration.
+func (u *Updater) Names() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.order)
+}
+
+// sync records the clusters' settings in the store and gives their rows by name. A cluster whose password cannot be read
+// is recorded without a credentials hash: its refreshes will say why they fail, and no other cluster suffers.
+func (u *Updater) sync(ctx context.Context, clusters []Cluster) (map[string]db.Cluster, error) {
+	rows, err := u.record(ctx, clusters)
+	if err != nil {
+		return nil, fmt.Errorf("recording %d clusters: %w", len(clusters), err)
+	}
+	byName := make(map[string]db.Cluster, len(rows))
+	for _, r := range rows {
+		byName[r.Name] = r
+	}
+	return byName, nil
+}
+
+func (u *Updater) record(ctx context.Context, clusters []Cluster) ([]db.Cluster, error) {
+	if u.opts.DryRun {
+		return u.opts.Store.Clusters(ctx)
+	}
+	settings := make([]db.ClusterSettings, 0, len(clusters))
+	for _, c := range clusters {
+		cs := db.ClusterSettings{Name: c.Name}
+		s, err := c.Settings()
+		if host, port, addrErr := s.HostPort(); addrErr == nil {
+			cs.RAPIHost, cs.RAPIPort, cs.RAPIUsername = host, port, s.Username
+		}
+		if err == nil {
+			if cs.CredentialsHash, err = u.opts.Hash(s); err != nil {
+				cs.CredentialsHash = ""
+			}
+		}
+		settings = append(settings, cs)
+	}
+	if u.opts.KeepOthers {
+		return u.opts.Store.UpsertClusters(ctx, settings)
+	}
+	return u.opts.Store.SyncClusters(ctx, settings)
+}
+
+func (u *Updater) target(name string) (*target, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	t, ok := u.targets[name]
+	if !ok {
+		return nil, fmt.Errorf("%w %q: the configuration lists %d clusters, none of that name", ErrUnknownCluster, name, len(u.targets))
+	}
+	return t, nil
+}
