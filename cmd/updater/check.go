@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"ganeticache/config"
+	"ganeticache/db"
+	"ganeticache/ganeti"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Check the configuration, the database and each cluster's RAPI",
+		Long: `check reads the configuration, connects to the database, and asks each cluster for its info. It changes nothing.
+It exits with 0 when all is well, 2 when the configuration is wrong, and 1 when the database or a cluster is.`,
+		Example: "  updater check --config /etc/ganeti-cache-updater/config.yaml",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context()) },
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// checked is the outcome of one check. The JSON names are public.
+type checked struct {
+	What  string `json:"what"`
+	OK    bool   `json:"ok"`
+	Found string `json:"found,omitempty"`
+	Error string `json:"error,omitempty"`
+}
+
+func result(what, found string, err error) checked {
+	if err != nil {
+		return checked{What: what, Error: err.Error()}
+	}
+	return checked{What: what, OK: true, Found: found}
+}
+
+func (a *app) check(ctx context.Context) error {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	a.warn(c)
+	found := english.Plural(len(c.Clusters), "cluster", "")
+	if c.File != "" {
+		found += " in " + c.File
+	}
+	results := []checked{result("configuration", found, nil), checkDatabase(ctx, c)}
+	results = append(results, checkClusters(ctx, c)...)
+	if err := a.printChecks(results); err != nil {
+		return err
+	}
+	for _, r := range results {
+		if !r.OK {
+			return &exitError{exitFailed, errReported}
+		}
+	}
+	return nil
+}
+
+// checkDatabase opens the database as it is: a missing schema is no fault, since the first refresh makes it.
+func checkDatabase(ctx context.Context, c *config.Config) checked {
+	const what = "database"
+	found := config.RedactURL(c.DatabaseURL)
+	store, err := db.Open(ctx, c.DatabaseURL, db.Options{ReadOnly: true})
+	if err == nil {
+		err = joinClose(store.CheckSchema(ctx), store)
+	}
+	if isMissing(err) {
+		return result(what, found+", no schema yet: the first refresh makes it", nil)
+	}
+	return result(what, found+", schema up to date", err)
+}
+
+// checkClusters asks every enabled cluster for its info, a few at a time.
+func checkClusters(ctx context.Context, c *config.Config) []checked {
+	results := make([]checked, len(c.Clusters))
+	var g errgroup.Group
+	g.SetLimit(c.Concurrency)
+	for i, cluster := range c.Clusters {
+		g.Go(func() error {
+			found, err := checkCluster(ctx, cluster)
+			results[i] = result("cluster "+cluster.Name, found, err)
+			return nil
+		})
+	}
+	_ = g.Wait() //nolint:errcheck // the outcomes are in results
+	return results
+}
+
+func checkCluster(ctx context.Context, cluster config.Cluster) (string, error) {
+	if !cluster.Enabled {
+		return "disabled, not asked", nil
+	}
+	settings, err := cluster.Settings()
+	if err != nil {
+		return "", err
+	}
+	client, err := ganeti.New(settings)
+	if err != nil {
+		return "", fmt.Errorf("cluster %s: %w", cluster.Name, err)
+	}
+	answer, err := client.Info(ctx)
+	if err != nil {
+		return "", err
+	}
+	info, err := ganeti.DecodeInfo(answer.Body)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s, Ganeti %s, master %s, answered in %s",
+		info.Name, info.SoftwareVersion, info.Master, answer.Duration.Round(time.Millisecond)), nil
+}
+
+// printChecks prints what was found as a table and each error as a sentence below it.
+func (a *app) printChecks(results []checked) error {
+	if a.jsonOutput {
+		return a.printJSON(results)
+	}
+	t := newTable("check", "", "found")
+	var notes strings.Builder
+	for _, r := range results {
+		mark := "ok"
+		if !r.OK {
+			mark = "FAILED"
+			fmt.Fprintf(&notes, "%s: %s\n", r.What, r.Error)
+		}
+		t.AppendRow(table.Row{r.What, mark, r.Found})
+	}
+	gap := ""
+	if notes.Len() > 0 {
+		gap = "\n"
+	}
+	return a.printf("%s\n%s%s", t.Render(), gap, notes.String())
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"ganeticache/config"
+	"ganeticache/db"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show the age of what is cached and the last error, by cluster and kind",
+		Long: `status reads the database only; it asks no cluster. The age is that of the newest complete answer: it grows while a
+cluster fails, and the rows stay readable.`,
+		Example: "  updater status --json",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) status(ctx context.Context) (err error) {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	store, err := openCache(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer closeStore(store, &err)
+	clusters, err := store.Status(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	now := time.Now()
+	if a.jsonOutput {
+		return a.printJSON(statusToJSON(clusters, now))
+	}
+	return a.printStatus(clusters, now)
+}
+
+// openCache opens the database for reading, and insists that there is something to read.
+func openCache(ctx context.Context, c *config.Config) (*db.Store, error) {
+	store, err := db.Open(ctx, c.DatabaseURL, db.Options{ReadOnly: true})
+	if err == nil {
+		if err = store.CheckSchema(ctx); err == nil {
+			return store, nil
+		}
+		err = joinClose(err, store)
+	}
+	if isMissing(err) {
+		return nil, fail(fmt.Errorf("nothing is cached in %s yet; `updater --once` fills it", config.RedactURL(c.DatabaseURL)))
+	}
+	return nil, fail(err)
+}
+
+func isMissing(err error) bool { return errors.Is(err, db.ErrSchemaMissing) }
+
+// joinClose closes the database after an error that is already the outcome.
+func joinClose(err error, store *db.Store) error { return errors.Join(err, store.Close()) }
+
+func (a *app) printStatus(clusters []db.ClusterStatus, now time.Time) error {
+	if len(clusters) == 0 {
+		return a.printf("no cluster is cached yet; `updater --once` refreshes those of the configuration\n")
+	}
+	t := newTable("cluster", "kind", "objects", "age", "last try", "next", "failures", "state")
+	var notes strings.Builder
+	for _, c := range clusters {
+		for _, f := range c.Freshness {
+			t.AppendRow(table.Row{
+				c.Name, f.Kind, objects(c, f), age(f.RefreshedAt, now), age(f.AttemptedAt, now), until(f.NextDueAt, now),
+				f.ConsecutiveFailures, state(c, f),
+			})
+		}
+		if len(c.Freshness) == 0 {
+			t.AppendRow(table.Row{c.Name, "", "", "never", "never", "", 0, state(c, db.Freshness{})})
+		}
+		writeErrors(&notes, c)
+	}
+	t.SetColumnConfigs(alignRight(3, 7))
+	gap := ""
+	if notes.Len() > 0 {
+		gap = "\n"
+	}
+	return a.printf("%s\n%s%s", t.Render(), gap, notes.String())
+}
+
+// writeErrors adds each error of a cluster in full, once for all the kinds that have it.
+func writeErrors(w *strings.Builder, c db.ClusterStatus) {
+	kindsOf := map[string][]string{}
+	var order []string
+	for _, f := range c.Freshness {
+		if f.Error == "" {
+			continue
+		}
+		if kindsOf[f.Error] == nil {
+			order = append(order, f.Error)
+		}
+		kindsOf[f.Error] = append(kindsOf[f.Error], string(f.Kind))
+	}
+	for _, text := range order {
+		fmt.Fprintf(w, "%s (%s): %s\n", c.Name, strings.Join(kindsOf[text], ", "), text)
+	}
+	if c.Quarantined > 0 {
+		fmt.Fprintf(w, "%s: %d items could not be parsed; the table quarantine has them and the reasons\n", c.Name, c.Quarantined)
+	}
+}
+
+func objects(c db.ClusterStatus, f db.Freshness) string {
+	if f.Kind == db.KindCluster {
+		return ""
+	}
+	return humanize.Comma(int64(c.Live[f.Kind]))
+}
+
+func state(c db.ClusterStatus, f db.Freshness) string {
+	switch {
+	case !c.Enabled:
+		return "disabled"
+	case f.ErrorReason != "":
+		return f.ErrorReason
+	case f.RefreshedAt == nil:
+		return "never refreshed"
+	default:
+		return "ok"
+	}
+}
+
+// age gives a duration in the largest two units, as a person says it.
+func age(t *time.Time, now time.Time) string {
+	if t == nil {
+		return "never"
+	}
+	return rough(now.Sub(*t))
+}
+
+func until(t *time.Time, now time.Time) string {
+	switch {
+	case t == nil:
+		return ""
+	case !t.After(now):
+		return "due"
+	default:
+		return "in " + rough(t.Sub(now))
+	}
+}
+
+func rough(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch d = d.Round(time.Second); {
+	case d < 0:
+		return "0s" // the database's clock is ahead of ours
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
+	case d < day:
+		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		return fmt.Sprintf("%dd%02dh", int(d/day), int(d.Hours())%24)
+	}
+}
+
+// statusJSON is a cluster as --json prints it. The names are public.
+type statusJSON struct {
+	Cluster     string           `json:"cluster"`
+	UUID        string           `json:"uuid"`
+	Enabled     bool             `json:"enabled"`
+	RAPIHost    string           `json:"rapi_host"`
+	RAPIPort    int              `json:"rapi_port"`
+	Version     string           `json:"software_version"`
+	Master      string           `json:"master_node"`
+	Quarantined int              `json:"quarantined"`
+	Kinds       []statusKindJSON `json:"kinds"`
+}
+
+type statusKindJSON struct {
+	Kind        string     `json:"kind"`
+	Live        int        `json:"live_objects"`
+	AgeSeconds  *float64   `json:"age_seconds"`
+	RefreshedAt *time.Time `json:"refreshed_at"`
+	AttemptedAt *time.Time `json:"attempted_at"`
+	NextDueAt   *time.Time `json:"next_due_at"`
+	DurationMS  int64      `json:"duration_ms"`
+	Bytes       int64      `json:"bytes"`
+	Failures    int        `json:"consecutive_failures"`
+	Error       string     `json:"error"`
+	Reason      string     `json:"reason"`
+	Withheld    int        `json:"withheld_removals"`
+}
+
+func statusToJSON(clusters []db.ClusterStatus, now time.Time) []statusJSON {
+	out := make([]statusJSON, 0, len(clusters))
+	for _, c := range clusters {
+		j := statusJSON{
+			Cluster: c.Name, UUID: c.UUID, Enabled: c.Enabled, RAPIHost: c.RAPIHost, RAPIPort: c.RAPIPort,
+			Version: c.SoftwareVersion, Master: c.MasterNode, Quarantined: c.Quarantined, Kinds: []statusKindJSON{},
+		}
+		for _, f := range c.Freshness {
+			k := statusKindJSON{
+				Kind: string(f.Kind), Live: c.Live[f.Kind], RefreshedAt: f.RefreshedAt, AttemptedAt: f.AttemptedAt,
+				NextDueAt: f.NextDueAt, DurationMS: f.DurationMS, Bytes: f.Bytes, Failures: f.ConsecutiveFailures,
+				Error: f.Error, Reason: f.ErrorReason, Withheld: f.Pending.Count,
+			}
+			if f.Kind == db.KindCluster {
+				k.Live = 1
+			}
+			if f.RefreshedAt != nil {
+				seconds := now.Sub(*f.RefreshedAt).Seconds()
+				k.AgeSeconds = &seconds
+			}
+			j.Kinds = append(j.Kinds, k)
+		}
+		out = append(out, j)
+	}
+	return out
+}
