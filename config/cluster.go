@@ -57,16 +57,16 @@ type TLS struct {
 }
 
 // Settings returns what the RAPI client needs. The password is read from its file or environment variable each time, so
-// a changed one is seen by the next call. Errors name the cluster, the key and what to change, never the password.
+// a changed one is seen by the next call. Errors name the cluster, the key and what to change, never the password; with
+// one that concerns the password, the other settings are returned all the same.
 func (c Cluster) Settings() (ganeti.Settings, error) {
 	s := c.settings()
-	password, err := c.password()
-	if err != nil {
-		return ganeti.Settings{}, fmt.Errorf("reading the password of cluster %s: %w", c.Name, err)
+	var err error
+	if s.Password, err = c.password(); err != nil {
+		return s, fmt.Errorf("reading the password of cluster %s: %w", c.Name, err)
 	}
-	s.Password = password
 	if err := s.Validate(); err != nil {
-		return ganeti.Settings{}, fmt.Errorf("checking the settings of cluster %s: %w", c.Name, err)
+		return s, fmt.Errorf("checking the settings of cluster %s: %w", c.Name, err)
 	}
 	return s, nil
 }

@@ -124,13 +124,13 @@ func (a *applier) begin(ctx context.Context) error {
 	if a.snap.Changed == nil {
 		return nil
 	}
-	var any int
-	err = a.x.get(ctx, &any, "SELECT count(*) FROM (SELECT 1 FROM "+a.t.name+" WHERE cluster_id = ? LIMIT 1) one",
+	var rows int
+	err = a.x.get(ctx, &rows, "SELECT count(*) FROM (SELECT 1 FROM "+a.t.name+" WHERE cluster_id = ? LIMIT 1) one",
 		a.snap.ClusterID)
 	if err != nil {
 		return fmt.Errorf("looking for rows: %w", err)
 	}
-	a.cold = any == 0
+	a.cold = rows == 0
 	return nil
 }
 
@@ -237,7 +237,7 @@ func (a *applier) existing(ctx context.Context, uuids []string) (found map[strin
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
-		row, ok := reflect.New(a.t.typ).Interface().(Row)
+		row, ok := reflect.TypeAssert[Row](reflect.New(a.t.typ))
 		if !ok {
 			return nil, fmt.Errorf("%s is no row type", a.t.typ)
 		}

@@ -92,17 +92,19 @@ func connectSQLite(ctx context.Context, path string, cacheKiB int, txlock string
 }
 
 // sqliteDSN escapes the path, which may hold any of the characters that mean something in a URI. The page size only
-// counts for a new file and before it turns to WAL.
+// counts for a new file and before it turns to WAL: the driver runs the _pragma values in alphabetical order, and
+// _journal_mode after them.
 func sqliteDSN(path string, cacheKiB int, txlock string, readOnly bool) string {
 	q := neturl.Values{
 		"_pragma": {
-			"busy_timeout(5000)", "page_size(16384)", "journal_mode(WAL)", "synchronous(NORMAL)", "foreign_keys(1)",
+			"busy_timeout(5000)", "page_size(16384)", "synchronous(NORMAL)", "foreign_keys(1)",
 			"cache_size(-" + strconv.Itoa(cacheKiB) + ")", "temp_store(MEMORY)",
 		},
-		"_time_format": {"sqlite"},
-		"_timezone":    {"UTC"},
-		"_txlock":      {txlock},
-		"_error_rc":    {"1"},
+		"_journal_mode": {"WAL"},
+		"_time_format":  {"sqlite"},
+		"_timezone":     {"UTC"},
+		"_txlock":       {txlock},
+		"_error_rc":     {"1"},
 	}
 	if readOnly {
 		q.Set("_query_only", "1")

@@ -34,7 +34,7 @@ func sqliteDialect() *dialect {
 		list:        func(values []string) any { return List(values).jsonText() },
 		cast:        func(expr, _ string) string { return expr },
 		argument:    sqliteArgument,
-		load: func(ctx context.Context, x *txn, table string, columns []string) (loader, error) {
+		load: func(_ context.Context, x *txn, table string, columns []string) (loader, error) {
 			return &valuesLoader{x: x, table: table, columns: columns}, nil
 		},
 		upsert:     upsertValues,

@@ -48,7 +48,8 @@ type Source interface {
 type Cluster struct {
 	// Name is the operator's name of the cluster, unique, and the key of its row.
 	Name string
-	// Settings says how to reach the cluster. It is called for each refresh, so that a changed password file is seen at once.
+	// Settings says how to reach the cluster. It is called for each refresh, so that a changed password file is seen at
+	// once. When the password cannot be read it returns the error and the other settings.
 	Settings func() (ganeti.Settings, error)
 	// Schedules says when each kind is refreshed; a kind that is absent never is. The cluster's own info is read with
 	// every refresh and needs no entry.

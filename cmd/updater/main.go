@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // a schedule may name a time zone, and a container has no file of them
 )
 
 func main() {

@@ -153,11 +153,11 @@ func (f *fixture) freshness(k db.Kind) db.Freshness {
 // vm is an item of an answer: a VM with some content, changed by edit.
 func vm(uuid, name string, edit ...func(*db.VM)) db.Item {
 	v := &db.VM{
-		Status: "running", AdminState: "up", OperState: ptr(true), PrimaryNode: "node1", OS: "debian", DiskTemplate: "plain",
-		VCPUs: ptr(int64(2)), MemoryMiB: ptr(int64(1024)), OperMemoryMiB: ptr(int64(1024)), DiskMiB: ptr(int64(10240)),
+		Status: "running", AdminState: "up", OperState: new(true), PrimaryNode: "node1", OS: "debian", DiskTemplate: "plain",
+		VCPUs: new(int64(2)), MemoryMiB: new(int64(1024)), OperMemoryMiB: new(int64(1024)), DiskMiB: new(int64(10240)),
 		NICIPs: db.List{""}, NICMACs: db.List{"aa:00:00:00:00:01"}, NICLinks: db.List{"br0"}, NICNetworks: db.List{""},
-		Tags: db.List{"env:prod"}, SerialNo: ptr(int64(1)), CTime: ptr(time.Unix(1_700_000_000, 123_456_000).UTC()),
-		MTime: ptr(time.Unix(1_700_000_100, 0).UTC()),
+		Tags: db.List{"env:prod"}, SerialNo: new(int64(1)), CTime: new(time.Unix(1_700_000_000, 123_456_000).UTC()),
+		MTime: new(time.Unix(1_700_000_100, 0).UTC()),
 	}
 	v.UUID, v.Name = uuid, name
 	for _, e := range edit {
@@ -168,9 +168,9 @@ func vm(uuid, name string, edit ...func(*db.VM)) db.Item {
 
 func node(uuid, name string, edit ...func(*db.Node)) db.Item {
 	n := &db.Node{
-		Role: "M", Offline: ptr(false), MasterCapable: ptr(true), GroupUUID: "g1", PrimaryIP: "10.0.0.1",
-		MemoryTotalMiB: ptr(int64(65536)), MemoryFreeMiB: ptr(int64(1000)), DiskTotalMiB: ptr(int64(100000)),
-		DiskFreeMiB: ptr(int64(50000)), CPUs: ptr(int64(16)), Tags: db.List{},
+		Role: "M", Offline: new(false), MasterCapable: new(true), GroupUUID: "g1", PrimaryIP: "10.0.0.1",
+		MemoryTotalMiB: new(int64(65536)), MemoryFreeMiB: new(int64(1000)), DiskTotalMiB: new(int64(100000)),
+		DiskFreeMiB: new(int64(50000)), CPUs: new(int64(16)), Tags: db.List{},
 	}
 	n.UUID, n.Name = uuid, name
 	for _, e := range edit {
@@ -203,8 +203,6 @@ func digest(raw string) [16]byte {
 	sum := sha256.Sum256([]byte(raw))
 	return [16]byte(sum[:16])
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // write runs a statement beside the store.
 func (f *fixture) write(statement string) error {

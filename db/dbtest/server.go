@@ -104,13 +104,13 @@ func start() (*server, error) {
 	if err := dropRoot(attr, dir); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	initdb := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), "--pgdata="+filepath.Join(dir, "data"),
-		"--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	initdb := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), //nolint:gosec // an installed program
+		"--pgdata="+filepath.Join(dir, "data"), "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
 	initdb.SysProcAttr, initdb.Dir = attr, dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, errors.Join(fmt.Errorf("making a database cluster: %w\n%s", err, out), os.RemoveAll(dir))
 	}
-	supervisor := exec.CommandContext(context.Background(), "/bin/sh", "-c", supervise, "sh", bin, dir)
+	supervisor := exec.CommandContext(context.Background(), "/bin/sh", "-c", supervise, "sh", bin, dir) //nolint:gosec // our own script
 	supervisor.SysProcAttr, supervisor.Dir = attr, dir
 	stdin, err := supervisor.StdinPipe()
 	if err == nil {
@@ -149,7 +149,7 @@ func (s *server) prepare(logFile string) error {
 		}
 		select {
 		case <-ctx.Done():
-			log, _ := os.ReadFile(logFile) //nolint:errcheck // a missing log says as much
+			log, _ := os.ReadFile(logFile) //nolint:errcheck,gosec // our own file; a missing one says as much
 			return fmt.Errorf("waiting for PostgreSQL: %w\n%s", err, log)
 		case <-time.After(20 * time.Millisecond):
 		}

@@ -113,8 +113,8 @@ func clusterInfo(f *fixture) {
 	same(f, "dry run", counts{Renamed: 1}, countsOf(apply(dry)))
 	dry.DryRun = false
 	same(f, "renamed", counts{Renamed: 1}, countsOf(apply(dry)))
-	print := must(f.s.Fingerprints(f.ctx(), f.cluster.ID, db.KindCluster))(f)
-	same(f, "fingerprint", db.Fingerprints{Generation: 4, Items: []db.Fingerprint{{Key: "c1", Digest: digest(`{"a":3}`)}}}, print)
+	record := must(f.s.Fingerprints(f.ctx(), f.cluster.ID, db.KindCluster))(f)
+	same(f, "fingerprint", db.Fingerprints{Generation: 4, Items: []db.Fingerprint{{Key: "c1", Digest: digest(`{"a":3}`)}}}, record)
 
 	old := f.infoAnswer(`{"a":4}`)
 	old.StartedAt = f.now.Add(-time.Hour)

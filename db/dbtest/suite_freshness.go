@@ -30,7 +30,7 @@ func touch(f *fixture) {
 	for _, k := range []db.Kind{db.KindVM, db.KindNode} {
 		same(f, string(k), db.Freshness{
 			ClusterID: f.cluster.ID, Kind: k, AttemptedAt: &f.now, RefreshedAt: &f.now, SnapshotAt: &f.now, DurationMS: 20, Bytes: 5,
-			Objects: 6, NextDueAt: ptr(f.now.Add(time.Minute)), Generation: 1,
+			Objects: 6, NextDueAt: new(f.now.Add(time.Minute)), Generation: 1,
 		}, f.freshness(k))
 	}
 	same(f, "rows", before, f.vms())
@@ -71,7 +71,7 @@ func failures(f *fixture) {
 	same(f, "failures", 2, fail())
 	want := good
 	want.AttemptedAt, want.Error, want.ErrorReason, want.ConsecutiveFailures = &f.now, "HTTP 502\uFFFD\uFFFD", "status", 2
-	want.NextDueAt = ptr(f.now.Add(2 * time.Hour))
+	want.NextDueAt = new(f.now.Add(2 * time.Hour))
 	same(f, "freshness", want, f.freshness(db.KindVM))
 	if at := f.freshness(db.KindNode).RefreshedAt; at != nil {
 		f.Errorf("a failed kind is refreshed at %v", at)
@@ -106,8 +106,8 @@ func status(f *fixture) {
 
 func views(f *fixture) {
 	f.apply(db.KindVM,
-		vm("u1", "web"), vm("u2", "off", func(v *db.VM) { v.OperState, v.OperMemoryMiB, v.Status = ptr(false), nil, "ADMIN_down" }), vm("u3", "gone"))
-	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "off", func(v *db.VM) { v.OperState, v.OperMemoryMiB, v.Status = ptr(false), nil, "ADMIN_down" }))
+		vm("u1", "web"), vm("u2", "off", func(v *db.VM) { v.OperState, v.OperMemoryMiB, v.Status = new(false), nil, "ADMIN_down" }), vm("u3", "gone"))
+	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "off", func(v *db.VM) { v.OperState, v.OperMemoryMiB, v.Status = new(false), nil, "ADMIN_down" }))
 	f.apply(db.KindNode, node("n1", "node1"), node("n2", "node2"))
 	same(f, "vms", int64(2), f.number("SELECT count(*) FROM vms WHERE cluster = 'alpha' AND credentials_hash = 'h-alpha' AND rapi_port = 5080"))
 	for query, want := range map[string]int64{

@@ -26,7 +26,7 @@ func created(f *fixture) {
 	fresh := f.freshness(db.KindVM)
 	same(f, "freshness", db.Freshness{
 		ClusterID: f.cluster.ID, Kind: db.KindVM, AttemptedAt: &f.now, RefreshedAt: &f.now, SnapshotAt: &f.now,
-		DurationMS: 1500, Bytes: 4711, Objects: 3, NextDueAt: ptr(f.now.Add(time.Minute)), Generation: 2,
+		DurationMS: 1500, Bytes: 4711, Objects: 3, NextDueAt: new(f.now.Add(time.Minute)), Generation: 2,
 	}, fresh)
 }
 
@@ -53,10 +53,10 @@ func updated(f *fixture) {
 	out := f.apply(db.KindVM, vm("u2", "db"), vm("u1", "web", func(v *db.VM) {
 		v.PrimaryNode = "node2" // a live migration: neither serial_no nor mtime moves
 		v.OperState, v.OperMemoryMiB = nil, nil
-		v.VCPUs = ptr(int64(4))
+		v.VCPUs = new(int64(4))
 		v.Tags = db.List{"env:prod", "x"}
 		v.NICIPs = db.List{"192.0.2.1"}
-		v.MTime = ptr(time.Unix(1_700_000_200, 500_000_000))
+		v.MTime = new(time.Unix(1_700_000_200, 500_000_000))
 	}))
 	same(f, "outcome", counts{Updated: 1}, countsOf(out))
 	same(f, "row", line{ID: id, UUID: "u1", Name: "web", Status: "running", Node: "node2", Seen: f.now}, f.vms()["u1"])
@@ -77,7 +77,7 @@ func updated(f *fixture) {
 func renamed(f *fixture) {
 	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "db"))
 	id := f.vms()["u1"].ID
-	out := f.apply(db.KindVM, vm("u2", "db"), vm("u1", "www", func(v *db.VM) { v.SerialNo = ptr(int64(3)) }))
+	out := f.apply(db.KindVM, vm("u2", "db"), vm("u1", "www", func(v *db.VM) { v.SerialNo = new(int64(3)) }))
 	same(f, "outcome", counts{Renamed: 1}, countsOf(out))
 	same(f, "id", id, f.vms()["u1"].ID)
 	same(f, "fields", map[string]db.FieldChange{
@@ -116,14 +116,14 @@ func removedRestored(f *fixture) {
 
 func utc(l line) line {
 	if l.Deleted != nil {
-		l.Deleted = ptr(l.Deleted.UTC())
+		l.Deleted = new(l.Deleted.UTC())
 	}
 	return l
 }
 
 func volatileColumns(f *fixture) {
 	f.apply(db.KindNode, node("n1", "node1"))
-	out := f.apply(db.KindNode, node("n1", "node1", func(n *db.Node) { n.MemoryFreeMiB = ptr(int64(7)) }))
+	out := f.apply(db.KindNode, node("n1", "node1", func(n *db.Node) { n.MemoryFreeMiB = new(int64(7)) }))
 	same(f, "outcome", counts{}, countsOf(out))
 	same(f, "rows written", int64(1), out.RowsWritten)
 	same(f, "changes", 0, len(out.Changes))
@@ -165,15 +165,15 @@ func infoKeys(f *fixture) {
 }
 
 func everyKind(f *fixture) {
-	at := ptr(time.Unix(1_700_000_000, 0).UTC())
+	at := new(time.Unix(1_700_000_000, 0).UTC())
 	rows := map[db.Kind]db.Row{
 		db.KindVM:   vm("x", "x").Row,
 		db.KindNode: node("x", "x").Row,
 		db.KindGroup: &db.Group{
-			Object: db.Object{UUID: "x", Name: "x"}, AllocPolicy: "preferred", NodeCount: ptr(int64(1)), Nodes: db.List{"n"}, CTime: at,
+			Object: db.Object{UUID: "x", Name: "x"}, AllocPolicy: "preferred", NodeCount: new(int64(1)), Nodes: db.List{"n"}, CTime: at,
 		},
 		db.KindNetwork: &db.Network{
-			Object: db.Object{UUID: "x", Name: "x"}, Network: "10.0.0.0/8", MACPrefix: "aa:bb:cc", FreeCount: ptr(int64(9)), MTime: at,
+			Object: db.Object{UUID: "x", Name: "x"}, Network: "10.0.0.0/8", MACPrefix: "aa:bb:cc", FreeCount: new(int64(9)), MTime: at,
 		},
 		db.KindJob: &db.Job{
 			Object: db.Object{UUID: "12", Name: "x"}, Status: "success", Summary: db.List{"x", "y"}, ReceivedAt: at, EndedAt: at,

@@ -77,7 +77,7 @@ func values(f *fixture) {
 func times(f *fixture) {
 	zone := time.FixedZone("somewhere", -5*3600)
 	at := time.Date(2026, 3, 29, 2, 30, 0, 123_456_789, zone)
-	snap := f.answer(db.KindVM, vm("u1", "web", func(v *db.VM) { v.CTime, v.MTime = &at, ptr(time.Unix(0, 0)) }))
+	snap := f.answer(db.KindVM, vm("u1", "web", func(v *db.VM) { v.CTime, v.MTime = &at, new(time.Unix(0, 0)) }))
 	snap.StartedAt = at
 	f.applySnapshot(snap)
 	want := time.Date(2026, 3, 29, 7, 30, 0, 123_456_000, time.UTC)

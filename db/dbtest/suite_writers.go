@@ -67,9 +67,9 @@ func dryRun(f *fixture) {
 		same(f, "rows", vms, f.vms())
 		same(f, "freshness", fresh, f.freshness(db.KindVM))
 		same(f, "generation", fresh.Generation, dry.Generation)
-		real := run(false, items...)
-		dry.Generation = real.Generation
-		same(f, "outcome", real, dry)
+		wet := run(false, items...)
+		dry.Generation = wet.Generation
+		same(f, "outcome", wet, dry)
 	}
 }
 

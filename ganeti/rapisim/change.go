@@ -109,6 +109,9 @@ func (c *Cluster) Restore(name string) error {
 		return fmt.Errorf("restoring %s, whose name is taken: %w", name, ErrRefused)
 	}
 	v := c.gone[at]
+	if !slices.Contains(c.nodes, v.node) || v.second != nil && !slices.Contains(c.nodes, v.second) {
+		return fmt.Errorf("restoring %s, whose node is gone: %w", name, ErrRefused)
+	}
 	c.gone = slices.Delete(c.gone, at, at+1)
 	c.enter(v)
 	return nil

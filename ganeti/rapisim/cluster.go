@@ -38,6 +38,8 @@ type Cluster struct {
 	networks []*network
 	guests   []*guest
 
+	nodesMade, networksMade int // ever, so that no two share an address
+
 	list   listing     // the instances, in order
 	all    []*instance // the instances, in no order: to pick one at random
 	byName map[string]*instance

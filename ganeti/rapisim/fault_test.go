@@ -2,7 +2,6 @@ package rapisim_test
 
 import (
 	"bytes"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"io"
@@ -169,24 +168,6 @@ func TestHurt_Sequence(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{200, 502, 502, 403, 504, 200, 403}, got); diff != "" {
 		t.Errorf("statuses (-want +got):\n%s", diff)
-	}
-}
-
-// TestHurt_CutWithoutFarewell: a cut answer ends as when the server dies, not
-// with TLS's close_notify.
-func TestHurt_CutWithoutFarewell(t *testing.T) {
-	t.Parallel()
-	s := serve(t, rapisim.Options{})
-	s.Hurt(rapisim.CutBody(100).For(1))
-	for _, want := range []error{io.ErrUnexpectedEOF, nil} {
-		conn, err := tls.Dial("tcp", s.Addr(), &tls.Config{InsecureSkipVerify: true})
-		must(t, err)
-		_, err = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic Z3dtOnNlY3JldA==\r\n\r\n")
-		must(t, err)
-		if _, err = io.ReadAll(conn); !errors.Is(err, want) {
-			t.Errorf("reading ends with %v, want %v", err, want)
-		}
-		conn.Close()
 	}
 }
 

@@ -92,7 +92,8 @@ func (c *Cluster) newGroup(i int) *group {
 }
 
 func (c *Cluster) newNode(name string, g *group) *node {
-	i := len(c.nodes)
+	i := c.nodesMade
+	c.nodesMade++
 	n := &node{
 		uuid: c.newUUID(), name: name, group: g, serial: 1,
 		ip:     address(10, 99, 10+i),
@@ -113,7 +114,8 @@ func address(a, b, offset int) string {
 }
 
 func (c *Cluster) newNetwork(name string) *network {
-	i := len(c.networks)
+	i := c.networksMade
+	c.networksMade++
 	base := netip.MustParseAddr(address(10, 100+i/16%100, i%16<<12))
 	n := &network{
 		uuid: c.newUUID(), name: name, prefix: netip.PrefixFrom(base, 20), serial: 1,

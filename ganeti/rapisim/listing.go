@@ -14,10 +14,7 @@ const pageSize = 64
 // whose JSON is kept ready to send. A change marks a page stale; the next
 // answer rebuilds that page, rendering the changed items and copying the rest.
 // Texts are replaced, never overwritten: an answer being sent keeps its own.
-type listing struct {
-	pages   []*page
-	scratch writer
-}
+type listing struct{ pages []*page }
 
 type page struct {
 	items []*instance
@@ -92,9 +89,10 @@ func (l *listing) each(visit func(*instance)) {
 func (l *listing) body() [][]byte {
 	parts := make([][]byte, 0, len(l.pages)+2)
 	parts = append(parts, []byte("["))
+	var scratch writer // for all pages of this answer; not kept, clusters are many
 	for _, p := range l.pages {
 		if p.stale {
-			l.rebuild(p)
+			scratch = p.rebuild(scratch[:0])
 		}
 		switch {
 		case len(p.text) == 0:
@@ -107,8 +105,8 @@ func (l *listing) body() [][]byte {
 	return append(parts, []byte("]\n"))
 }
 
-func (l *listing) rebuild(p *page) {
-	w := l.scratch[:0]
+// rebuild renders p by way of w, and returns w to be used again.
+func (p *page) rebuild(w writer) writer {
 	ends := make([]int, len(p.items))
 	for i, v := range p.items {
 		before := len(w)
@@ -123,11 +121,11 @@ func (l *listing) rebuild(p *page) {
 		}
 		ends[i] = len(w)
 	}
-	l.scratch = w
 	p.text, p.stale = slices.Clone(w), false
 	start := 0
 	for i, v := range p.items {
 		v.text = p.text[min(start+len(", "), ends[i]):ends[i]:ends[i]]
 		start = ends[i]
 	}
+	return w
 }

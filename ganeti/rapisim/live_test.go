@@ -22,8 +22,8 @@ func TestCluster_ChurnKeepsOrder(t *testing.T) {
 	c := s.Cluster()
 	serials := map[string]int{}
 	seen := map[rapisim.Op]bool{}
-	for range 40 {
-		for _, e := range c.Churn(25) {
+	for range 20 {
+		for _, e := range c.Churn(50) {
 			seen[e.Op] = true
 		}
 		checkTruth(t, s)
@@ -107,12 +107,12 @@ func TestCluster_Live(t *testing.T) {
 		for _, rate := range []float64{0.5, 10, 333, 3000} {
 			c := rapisim.NewCluster(rapisim.Options{Seed: 1, VMs: 50})
 			twin := rapisim.NewCluster(rapisim.Options{Seed: 1, VMs: 50})
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second+time.Millisecond)
 			var events []rapisim.Event
 			c.Live(ctx, rate, func(e rapisim.Event) { events = append(events, e) })
 			cancel()
-			if len(events) != int(10*rate) {
-				t.Errorf("%d changes in 10 s at %v a second", len(events), rate)
+			if len(events) != int(2*rate) {
+				t.Errorf("%d changes in 2 s at %v a second", len(events), rate)
 			}
 			if diff := cmp.Diff(twin.Churn(len(events)), events); diff != "" {
 				t.Errorf("events (-churn +live):\n%s", diff)

@@ -77,4 +77,3 @@ func (s *Server) record(req *http.Request) {
 		At: time.Now(), Method: req.Method, Path: req.URL.Path, Query: req.URL.RawQuery,
 	})
 }
-

@@ -1,0 +1,154 @@
+package db_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ganeticache/db"
+	"ganeticache/db/dbtest"
+)
+
+const benchVMs = 10_000
+
+// each runs a benchmark on both databases.
+func each(b *testing.B, run func(b *testing.B, s *db.Store, clusterID int64)) {
+	b.Helper()
+	for _, c := range []struct {
+		name string
+		open func(testing.TB) *db.Store
+	}{{"sqlite", dbtest.SQLite}, {"postgres", dbtest.Postgres}} {
+		b.Run(c.name, func(b *testing.B) {
+			s := c.open(b)
+			run(b, s, oneCluster(b, s))
+		})
+	}
+}
+
+// empty makes the store as it was before the first snapshot.
+func empty(b *testing.B, s *db.Store) {
+	b.Helper()
+	for _, table := range []string{"virtual_machines", "changes", "freshness"} {
+		statement := "TRUNCATE " + table + " CASCADE"
+		if s.Dialect() == "sqlite" {
+			statement = "DELETE FROM " + table
+		}
+		if _, err := s.Writer().ExecContext(b.Context(), statement); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// gathered is a snapshot whose items are made before the clock starts. The store changes the rows' own columns only, in
+// the same way each time.
+func gathered(snap db.Snapshot) db.Snapshot {
+	var items []db.Item
+	for item := range snap.Changed {
+		items = append(items, item)
+	}
+	snap.Changed = func(yield func(db.Item) bool) {
+		for _, item := range items {
+			if !yield(item) {
+				return
+			}
+		}
+	}
+	return snap
+}
+
+// BenchmarkApply_Cold loads 10,000 VMs of 3 KB into an empty, indexed table.
+func BenchmarkApply_Cold(b *testing.B) {
+	each(b, func(b *testing.B, s *db.Store, id int64) {
+		snap := gathered(snapshot(id, 0, benchVMs, 0))
+		for b.Loop() {
+			b.StopTimer()
+			empty(b, s)
+			b.StartTimer()
+			apply(b, s, snap)
+		}
+	})
+}
+
+// BenchmarkPSQLCopy is the floor of BenchmarkApply_Cold: the same rows, by psql, from a file.
+func BenchmarkPSQLCopy(b *testing.B) {
+	url := dbtest.PostgresURL(b)
+	s := openURL(b, url)
+	if err := s.Migrate(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	apply(b, s, snapshot(oneCluster(b, s), 0, benchVMs, 0))
+	file := filepath.Join(b.TempDir(), "rows")
+	psql := func(command string) {
+		out, err := exec.CommandContext(b.Context(), "psql", "-X", "-q", "-c", command, url).CombinedOutput()
+		if err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+	}
+	psql(`\copy virtual_machines to '` + file + `'`)
+	if info, err := os.Stat(file); err == nil {
+		b.ReportMetric(float64(info.Size())/1e6, "MB")
+	}
+	for b.Loop() {
+		b.StopTimer()
+		empty(b, s)
+		b.StartTimer()
+		psql(`\copy virtual_machines from '` + file + `'`)
+	}
+}
+
+// BenchmarkApply_OnePercent applies 100 changed VMs of 10,000.
+func BenchmarkApply_OnePercent(b *testing.B) {
+	each(b, func(b *testing.B, s *db.Store, id int64) {
+		apply(b, s, snapshot(id, 0, benchVMs, 0))
+		version := 0
+		for b.Loop() {
+			b.StopTimer()
+			version++
+			snap := gathered(snapshot(id, int64(version), benchVMs/100, version))
+			b.StartTimer()
+			if out := apply(b, s, snap); out.Updated != benchVMs/100 {
+				b.Fatalf("%+v", out)
+			}
+		}
+	})
+}
+
+// BenchmarkApply_All applies 10,000 changed VMs.
+func BenchmarkApply_All(b *testing.B) {
+	each(b, func(b *testing.B, s *db.Store, id int64) {
+		apply(b, s, snapshot(id, 0, benchVMs, 0))
+		version := 0
+		for b.Loop() {
+			b.StopTimer()
+			version++
+			snap := gathered(snapshot(id, int64(version), benchVMs, version))
+			b.StartTimer()
+			apply(b, s, snap)
+		}
+	})
+}
+
+// BenchmarkTouchFresh stamps three unchanged kinds.
+func BenchmarkTouchFresh(b *testing.B) {
+	each(b, func(b *testing.B, s *db.Store, id int64) {
+		for b.Loop() {
+			now := time.Now()
+			touches := []db.Touch{{Kind: db.KindCluster, StartedAt: now}, {Kind: db.KindVM, StartedAt: now}, {Kind: db.KindNode, StartedAt: now}}
+			if err := s.TouchFresh(b.Context(), id, touches); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+// BenchmarkFingerprints reads what 10,000 VMs are compared with after a start.
+func BenchmarkFingerprints(b *testing.B) {
+	each(b, func(b *testing.B, s *db.Store, id int64) {
+		apply(b, s, snapshot(id, 0, benchVMs, 0))
+		for b.Loop() {
+			must(s.Fingerprints(b.Context(), id, db.KindVM))(b)
+		}
+	})
+}
