@@ -86,6 +86,9 @@ func (a *applier) finish(ctx context.Context, decision Decision) error {
 	if err != nil {
 		return err
 	}
+	if len(a.out.Withheld) > 0 {
+		a.out.Error, a.out.Reason = decision.Error, decision.Reason
+	}
 	a.out.Generation = a.fresh.Generation
 	if a.out.RowsWritten > 0 {
 		a.fresh.Generation++

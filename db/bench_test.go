@@ -13,18 +13,20 @@ import (
 
 const benchVMs = 10_000
 
-// each runs a benchmark on both databases.
-func each(b *testing.B, run func(b *testing.B, s *db.Store, clusterID int64)) {
+// benchStore is a database to measure, opened anew for each benchmark, with a cluster.
+type benchStore struct {
+	name string
+	open func(testing.TB) *db.Store
+}
+
+func benchStores() []benchStore {
+	return []benchStore{{"sqlite", dbtest.SQLite}, {"postgres", dbtest.Postgres}}
+}
+
+func (c benchStore) new(b *testing.B) (s *db.Store, clusterID int64) {
 	b.Helper()
-	for _, c := range []struct {
-		name string
-		open func(testing.TB) *db.Store
-	}{{"sqlite", dbtest.SQLite}, {"postgres", dbtest.Postgres}} {
-		b.Run(c.name, func(b *testing.B) {
-			s := c.open(b)
-			run(b, s, oneCluster(b, s))
-		})
-	}
+	s = c.open(b)
+	return s, oneCluster(b, s)
 }
 
 // empty makes the store as it was before the first snapshot.
@@ -60,15 +62,18 @@ func gathered(snap db.Snapshot) db.Snapshot {
 
 // BenchmarkApply_Cold loads 10,000 VMs of 3 KB into an empty, indexed table.
 func BenchmarkApply_Cold(b *testing.B) {
-	each(b, func(b *testing.B, s *db.Store, id int64) {
-		snap := gathered(snapshot(id, 0, benchVMs, 0))
-		for b.Loop() {
-			b.StopTimer()
-			empty(b, s)
-			b.StartTimer()
-			apply(b, s, snap)
-		}
-	})
+	for _, c := range benchStores() {
+		b.Run(c.name, func(b *testing.B) {
+			s, id := c.new(b)
+			snap := gathered(snapshot(id, 0, benchVMs, 0))
+			for b.Loop() {
+				b.StopTimer()
+				empty(b, s)
+				b.StartTimer()
+				apply(b, s, snap)
+			}
+		})
+	}
 }
 
 // BenchmarkPSQLCopy is the floor of BenchmarkApply_Cold: the same rows, by psql, from a file.
@@ -100,55 +105,67 @@ func BenchmarkPSQLCopy(b *testing.B) {
 
 // BenchmarkApply_OnePercent applies 100 changed VMs of 10,000.
 func BenchmarkApply_OnePercent(b *testing.B) {
-	each(b, func(b *testing.B, s *db.Store, id int64) {
-		apply(b, s, snapshot(id, 0, benchVMs, 0))
-		version := 0
-		for b.Loop() {
-			b.StopTimer()
-			version++
-			snap := gathered(snapshot(id, int64(version), benchVMs/100, version))
-			b.StartTimer()
-			if out := apply(b, s, snap); out.Updated != benchVMs/100 {
-				b.Fatalf("%+v", out)
+	for _, c := range benchStores() {
+		b.Run(c.name, func(b *testing.B) {
+			s, id := c.new(b)
+			apply(b, s, snapshot(id, 0, benchVMs, 0))
+			version := 0
+			for b.Loop() {
+				b.StopTimer()
+				version++
+				snap := gathered(snapshot(id, int64(version), benchVMs/100, version))
+				b.StartTimer()
+				if out := apply(b, s, snap); out.Updated != benchVMs/100 {
+					b.Fatalf("%+v", out)
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // BenchmarkApply_All applies 10,000 changed VMs.
 func BenchmarkApply_All(b *testing.B) {
-	each(b, func(b *testing.B, s *db.Store, id int64) {
-		apply(b, s, snapshot(id, 0, benchVMs, 0))
-		version := 0
-		for b.Loop() {
-			b.StopTimer()
-			version++
-			snap := gathered(snapshot(id, int64(version), benchVMs, version))
-			b.StartTimer()
-			apply(b, s, snap)
-		}
-	})
+	for _, c := range benchStores() {
+		b.Run(c.name, func(b *testing.B) {
+			s, id := c.new(b)
+			apply(b, s, snapshot(id, 0, benchVMs, 0))
+			version := 0
+			for b.Loop() {
+				b.StopTimer()
+				version++
+				snap := gathered(snapshot(id, int64(version), benchVMs, version))
+				b.StartTimer()
+				apply(b, s, snap)
+			}
+		})
+	}
 }
 
 // BenchmarkTouchFresh stamps three unchanged kinds.
 func BenchmarkTouchFresh(b *testing.B) {
-	each(b, func(b *testing.B, s *db.Store, id int64) {
-		for b.Loop() {
-			now := time.Now()
-			touches := []db.Touch{{Kind: db.KindCluster, StartedAt: now}, {Kind: db.KindVM, StartedAt: now}, {Kind: db.KindNode, StartedAt: now}}
-			if err := s.TouchFresh(b.Context(), id, touches); err != nil {
-				b.Fatal(err)
+	for _, c := range benchStores() {
+		b.Run(c.name, func(b *testing.B) {
+			s, id := c.new(b)
+			for b.Loop() {
+				now := time.Now()
+				touches := []db.Touch{{Kind: db.KindCluster, StartedAt: now}, {Kind: db.KindVM, StartedAt: now}, {Kind: db.KindNode, StartedAt: now}}
+				if err := s.TouchFresh(b.Context(), id, touches); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
+		})
+	}
 }
 
 // BenchmarkFingerprints reads what 10,000 VMs are compared with after a start.
 func BenchmarkFingerprints(b *testing.B) {
-	each(b, func(b *testing.B, s *db.Store, id int64) {
-		apply(b, s, snapshot(id, 0, benchVMs, 0))
-		for b.Loop() {
-			must(s.Fingerprints(b.Context(), id, db.KindVM))(b)
-		}
-	})
+	for _, c := range benchStores() {
+		b.Run(c.name, func(b *testing.B) {
+			s, id := c.new(b)
+			apply(b, s, snapshot(id, 0, benchVMs, 0))
+			for b.Loop() {
+				must(s.Fingerprints(b.Context(), id, db.KindVM))(b)
+			}
+		})
+	}
 }

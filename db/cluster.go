@@ -29,7 +29,8 @@ type Cluster struct {
 	ObservedAt      *time.Time `db:"observed_at"`
 }
 
-// ClusterSettings are the columns of clusters that come from the configuration. There is no password among them.
+// ClusterSettings are the columns of clusters that come from the configuration. There is no password among them. An
+// empty CredentialsHash means that it is not known now: the one on record stays.
 type ClusterSettings struct {
 	Name            string
 	RAPIHost        string
@@ -140,6 +141,9 @@ func clustersByName(ctx context.Context, x *txn) (map[string]Cluster, error) {
 
 func syncCluster(ctx context.Context, x *txn, known map[string]Cluster, c ClusterSettings) error {
 	old, ok := known[c.Name]
+	if c.CredentialsHash == "" {
+		c.CredentialsHash = old.CredentialsHash
+	}
 	var err error
 	switch {
 	case !ok:

@@ -12,6 +12,9 @@ type kindTable struct {
 	kind Kind
 	name string
 	zero func() Row
+	// derived are keys of info that follow from other objects or from the way of asking: a VM that comes or goes changes
+	// its network's list of instances. They are stored, and are no change of this object.
+	derived []string
 }
 
 // table describes a kind's table, read once from the db tags of its row type.

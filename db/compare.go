@@ -156,8 +156,13 @@ func (a *applier) compareInfo(ctx context.Context, known map[string]Row, rows []
 			same = append(same, row)
 			continue
 		}
-		a.note(OpUpdated, known[base.UUID].Base().ID, base, fields)
 		changed = append(changed, row)
+		for _, key := range a.t.derived {
+			delete(fields, key)
+		}
+		if len(fields) > 0 {
+			a.note(OpUpdated, known[base.UUID].Base().ID, base, fields)
+		}
 	}
 	if len(same) > 0 {
 		if err := a.x.d.setDigests(ctx, a.x, a.t, a.snap.ClusterID, same); err != nil {

@@ -120,5 +120,8 @@ func clusterDifferences(old *Cluster, in *ClusterInfo) (map[string]FieldChange, 
 	if len(fields) > 0 || old.Info == nil {
 		return fields, nil
 	}
-	return infoDifferences(old.Info, in.Info)
+	fields, err := infoDifferences(old.Info, in.Info)
+	// Each change of any object of the cluster moves it.
+	delete(fields, "mtime")
+	return fields, err
 }

@@ -26,15 +26,16 @@ const (
 	OpRestored Op = "restored"
 )
 
-// kindTables lists the tables of the kinds that come in bulk. A new kind is one row type, one migration and one line
+// kindTables lists the tables of the kinds that come in bulk. A new kind is one row type, one migration and one entry
 // here.
 func kindTables() []kindTable {
 	return []kindTable{
-		{KindVM, "virtual_machines", func() Row { return new(VM) }},
-		{KindNode, "nodes", func() Row { return new(Node) }},
-		{KindGroup, "node_groups", func() Row { return new(Group) }},
-		{KindNetwork, "networks", func() Row { return new(Network) }},
-		{KindJob, "jobs", func() Row { return new(Job) }},
+		{kind: KindVM, name: "virtual_machines", zero: func() Row { return new(VM) }},
+		// A node's single answer has secondary_ip, the bulk answer does not.
+		{kind: KindNode, name: "nodes", zero: func() Row { return new(Node) }, derived: []string{"pinst_list", "sinst_list", "secondary_ip"}},
+		{kind: KindGroup, name: "node_groups", zero: func() Row { return new(Group) }},
+		{kind: KindNetwork, name: "networks", zero: func() Row { return new(Network) }, derived: []string{"inst_list", "map"}},
+		{kind: KindJob, name: "jobs", zero: func() Row { return new(Job) }},
 	}
 }
 

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,12 +54,13 @@ func postgresDefaults(url *neturl.URL) string {
 			q.Set(key, value)
 		}
 	}
-	if os.Getenv("PGSSLMODE") == "" {
-		if isLocal(url.Hostname(), q.Get("host")) {
-			set("sslmode", "disable")
-		} else {
-			set("sslmode", "verify-full")
-		}
+	switch {
+	case os.Getenv("PGSSLMODE") != "" || q.Has("service") || os.Getenv("PGSERVICE") != "":
+		// said elsewhere; lib/pq's own default is require
+	case isLocal(cmp.Or(url.Hostname(), q.Get("host"), os.Getenv("PGHOST"))) && isLocal(cmp.Or(q.Get("hostaddr"), os.Getenv("PGHOSTADDR"))):
+		set("sslmode", "disable")
+	default:
+		set("sslmode", "verify-full")
 	}
 	if os.Getenv("PGCONNECT_TIMEOUT") == "" {
 		// database/sql opens connections without the query's context; this bounds them.
@@ -71,14 +73,8 @@ func postgresDefaults(url *neturl.URL) string {
 	return full.String()
 }
 
-// isLocal reports whether the connection stays on this machine: no host at all, a socket directory, a loopback address.
-func isLocal(host, param string) bool {
-	if host == "" {
-		host = param
-	}
-	if host == "" {
-		host = os.Getenv("PGHOST")
-	}
+// isLocal reports whether a connection to host stays on this machine: "" (the default), a socket directory, loopback.
+func isLocal(host string) bool {
 	if host == "" || host == "localhost" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") {
 		return true
 	}

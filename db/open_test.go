@@ -3,6 +3,7 @@ package db_test
 import (
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,9 +14,9 @@ import (
 	"ganeticache/db/dbtest"
 )
 
-func openURL(tb testing.TB, url string) *db.Store {
+func openURL(tb testing.TB, address string) *db.Store {
 	tb.Helper()
-	s := must(db.Open(tb.Context(), url, db.Options{}))(tb)
+	s := must(db.Open(tb.Context(), address, db.Options{}))(tb)
 	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			tb.Error(err)
@@ -133,13 +134,45 @@ func TestOpen_PostgresSession(t *testing.T) {
 	}
 }
 
+//nolint:paralleltest // sets the environment
+func TestOpen_PostgresTLS(t *testing.T) {
+	for _, name := range []string{"PGSSLMODE", "PGHOST", "PGHOSTADDR", "PGSERVICE"} {
+		t.Setenv(name, "")
+	}
+	for _, c := range []struct{ url, env, want string }{
+		{"postgres:///d", "", "disable"},
+		{"postgres://u@localhost/d", "", "disable"},
+		{"postgres://u@127.0.0.1:5433/d", "", "disable"},
+		{"postgres://u@[::1]/d", "", "disable"},
+		{"postgres:///d?host=/run/postgresql", "", "disable"},
+		{"postgres://u@db.example.org/d", "", "verify-full"},
+		{"postgres:///d?host=db.example.org", "", "verify-full"},
+		{"postgres://localhost/d?hostaddr=192.0.2.1", "", "verify-full"},
+		{"postgres://u@10.0.0.1/d", "", "verify-full"},
+		{"postgres://u@db.example.org/d?sslmode=require", "", "require"},
+		{"postgres://u@localhost/d?sslmode=verify-ca", "", "verify-ca"},
+		{"postgres://u@db.example.org/d", "prefer", ""},
+		{"postgres:///d?service=cache", "", ""},
+	} {
+		t.Setenv("PGSSLMODE", c.env)
+		u := must(url.Parse(c.url))(t)
+		got := must(url.Parse(db.PostgresDefaults(u)))(t).Query()
+		if got.Get("sslmode") != c.want {
+			t.Errorf("%s: sslmode %q, want %q", c.url, got.Get("sslmode"), c.want)
+		}
+		if got.Get("connect_timeout") != "10" {
+			t.Errorf("%s: connect_timeout %q", c.url, got.Get("connect_timeout"))
+		}
+	}
+}
+
 // Replicas start at the same time and all migrate.
 func TestMigrate_Race(t *testing.T) {
 	t.Parallel()
-	url := dbtest.PostgresURL(t)
+	address := dbtest.PostgresURL(t)
 	var wg sync.WaitGroup
 	for range 4 {
-		s := openURL(t, url)
+		s := openURL(t, address)
 		wg.Go(func() {
 			if err := s.Migrate(t.Context()); err != nil {
 				t.Error(err)
@@ -147,24 +180,23 @@ func TestMigrate_Race(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	checkCurrent(t, openURL(t, url))
+	checkCurrent(t, openURL(t, address))
 }
 
 func TestMigrate_NoSuperuser(t *testing.T) {
 	t.Parallel()
-	url := dbtest.PostgresURL(t)
-	admin := openURL(t, url)
+	address := dbtest.PostgresURL(t)
+	if !strings.Contains(address, "user=postgres") {
+		t.Skip("on the server of TEST_DATABASE_URL nobody told how another role logs in")
+	}
+	admin := openURL(t, address)
 	role := "plain_" + strings.ToLower(t.Name()[len("TestMigrate_"):])
 	for _, statement := range []string{"CREATE ROLE " + role + " LOGIN", "GRANT CREATE ON SCHEMA public TO " + role} {
 		if _, err := admin.Writer().ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if !strings.Contains(url, "user=postgres") {
-		t.Log("TEST_DATABASE_URL: the role's way to log in is not known")
-		return
-	}
-	s := openURL(t, strings.Replace(url, "user=postgres", "user="+role, 1))
+	s := openURL(t, strings.Replace(address, "user=postgres", "user="+role, 1))
 	if err := s.Migrate(t.Context()); err != nil {
 		t.Fatal(err)
 	}

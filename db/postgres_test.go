@@ -74,58 +74,78 @@ func apply(tb testing.TB, s *db.Store, snap db.Snapshot) db.Outcome {
 	return must(s.Apply(tb.Context(), snap))(tb)
 }
 
+// written is what the server's statistics say of a table.
+type written struct {
+	Inserted int64 `db:"n_tup_ins"`
+	Updated  int64 `db:"n_tup_upd"`
+	Deleted  int64 `db:"n_tup_del"`
+}
+
+// statistics reads them once freshness, which every snapshot stamps, was updated as often as the test did. A session
+// hands in its numbers at its end, so the caller closes its store first.
+func statistics(t *testing.T, url string, stamps int64) written {
+	t.Helper()
+	s := openURL(t, url)
+	const query = "SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = $1"
+	var fresh, vms written
+	for fresh.Updated != stamps {
+		if err := s.DB().GetContext(t.Context(), &fresh, query, "freshness"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.DB().ExecContext(t.Context(), "SELECT pg_sleep(0.01)"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.DB().GetContext(t.Context(), &vms, query, "virtual_machines"); err != nil {
+		t.Fatal(err)
+	}
+	return vms
+}
+
 // The server's own statistics say that an unchanged cluster of 10,000 VMs costs no write to virtual_machines.
 func TestTouchFresh_WritesNoRows(t *testing.T) {
 	t.Parallel()
-	s := dbtest.Postgres(t)
-	id := oneCluster(t, s)
-	apply(t, s, snapshot(id, 0, 10_000, 0))
-	type written struct {
-		Inserted int64 `db:"n_tup_ins"`
-		Updated  int64 `db:"n_tup_upd"`
-		Deleted  int64 `db:"n_tup_del"`
-	}
-	statistics := func(table string) (w written) {
+	url := dbtest.PostgresURL(t)
+	stamps := int64(0)
+	step := func(name string, want written, do func(s *db.Store)) {
 		t.Helper()
-		// A session hands in its numbers when it is idle or ends; asking for that on each of the pool's is simplest.
-		const force = "SELECT pg_stat_force_next_flush() WHERE current_setting('server_version_num')::int >= 150000"
-		for range 20 {
-			if _, err := s.DB().ExecContext(t.Context(), force); err != nil {
+		s := must(db.Open(t.Context(), url, db.Options{}))(t)
+		do(s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, statistics(t, url, stamps)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	var id int64
+	step("first load", written{Inserted: 10_000}, func(s *db.Store) {
+		if err := s.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		id = oneCluster(t, s)
+		apply(t, s, snapshot(id, 0, 10_000, 0))
+		stamps++
+	})
+	step("unchanged answers", written{Inserted: 10_000}, func(s *db.Store) {
+		for range 3 {
+			touch := []db.Touch{{Kind: db.KindVM, StartedAt: time.Now(), Objects: 10_000, Generation: 1}}
+			if err := s.TouchFresh(t.Context(), id, touch); err != nil {
 				t.Fatal(err)
 			}
+			stamps++
 		}
-		if err := s.DB().GetContext(t.Context(), &w, "SELECT n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables WHERE relname = $1", table); err != nil {
-			t.Fatal(err)
+	})
+	step("an equal snapshot", written{Inserted: 10_000}, func(s *db.Store) {
+		if out := apply(t, s, snapshot(id, 1, 10_000, 0)); out.RowsWritten != 0 {
+			t.Errorf("%d rows written", out.RowsWritten)
 		}
-		return w
-	}
-	if diff := cmp.Diff(written{Inserted: 10_000}, statistics("virtual_machines")); diff != "" {
-		t.Fatalf("after the first load (-want +got):\n%s", diff)
-	}
-	fresh := statistics("freshness")
-	for range 3 {
-		touch := []db.Touch{{Kind: db.KindVM, StartedAt: time.Now(), Objects: 10_000, Generation: 1}}
-		if err := s.TouchFresh(t.Context(), id, touch); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// The same after a restart, when every item is compared with the database.
-	if out := apply(t, s, snapshot(id, 1, 10_000, 0)); out.RowsWritten != 0 {
-		t.Errorf("%d rows written for an equal snapshot", out.RowsWritten)
-	}
-	if diff := cmp.Diff(written{Inserted: 10_000}, statistics("virtual_machines")); diff != "" {
-		t.Errorf("after three unchanged answers (-want +got):\n%s", diff)
-	}
-	fresh.Updated += 4
-	if diff := cmp.Diff(fresh, statistics("freshness")); diff != "" {
-		t.Errorf("freshness (-want +got):\n%s", diff)
-	}
-	if out := apply(t, s, snapshot(id, 1, 100, 1)); out.Updated != 100 {
-		t.Errorf("%d updated, want 100", out.Updated)
-	}
-	if diff := cmp.Diff(written{Inserted: 10_000, Updated: 100}, statistics("virtual_machines")); diff != "" {
-		t.Errorf("after 100 changes (-want +got):\n%s", diff)
-	}
+		stamps++
+	})
+	step("100 changes", written{Inserted: 10_000, Updated: 100}, func(s *db.Store) {
+		apply(t, s, snapshot(id, 1, 100, 1))
+		stamps++
+	})
 }
 
 func TestApply_Notifies(t *testing.T) {

@@ -77,6 +77,8 @@ type Outcome struct {
 	Generation int64
 	// Withheld are the keys of live rows that are absent and were kept.
 	Withheld []string
+	// Error says why they were kept, in a sentence, and Reason in a short label; both are in freshness as well.
+	Error, Reason string
 	// Skipped are the keys whose row was observed later than this snapshot and left alone.
 	Skipped []string
 	// Changes are filled on request (Snapshot.Explain).

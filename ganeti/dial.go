@@ -97,11 +97,11 @@ func closeQuietly(c io.Closer) {
 func FetchCertificate(ctx context.Context, hostport string, timeouts Timeouts) (*x509.Certificate, error) {
 	target := Settings{URL: "https://" + strings.TrimPrefix(hostport, "https://"), Timeouts: timeouts}
 	if err := target.Validate(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the address: %w", err)
 	}
 	host, port, err := target.HostPort()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the address: %w", err)
 	}
 	d := dialer{
 		address:  net.JoinHostPort(host, strconv.Itoa(port)),

@@ -2,13 +2,13 @@ package ganeti
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"html"
 	"io"
-	"math"
 	"net"
 	"net/http"
 	"strings"
@@ -81,18 +81,15 @@ func (c *Client) roundTrip(ctx context.Context, conn net.Conn, path string) (*ht
 	if err := req.Write(conn); err != nil {
 		return nil, c.firstByteError(err)
 	}
-	limited := &io.LimitedReader{R: conn, N: maxHeader}
-	buffered := bufio.NewReader(limited)
+	header := &headerReader{r: conn, left: maxHeader}
+	buffered := bufio.NewReader(header)
 	for range maxInterim {
 		resp, err := http.ReadResponse(buffered, req)
 		if err != nil {
-			if limited.N <= 0 {
-				return nil, fmt.Errorf("%w: a header of more than %d bytes", ErrTooLarge, maxHeader)
-			}
-			return nil, c.firstByteError(err)
+			return nil, c.firstByteError(header.explain(err))
 		}
 		if resp.StatusCode >= http.StatusOK {
-			limited.N = math.MaxInt64
+			header.done = true
 			return resp, conn.SetDeadline(time.Time{}) // from here on the context's
 		}
 	}
@@ -103,6 +100,8 @@ func (c *Client) firstByteError(err error) error {
 	var timeout net.Error
 	var network *net.OpError
 	switch {
+	case errors.Is(err, ErrTooLarge):
+		return err
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return &TimeoutError{Phase: "first_byte", After: c.dialer.timeouts.FirstByte}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network):
@@ -112,6 +111,43 @@ func (c *Client) firstByteError(err error) error {
 		// The error itself would quote what came, which may be anything.
 		return fmt.Errorf("%w: the answer is not HTTP; check that the port is RAPI's", ErrNotJSON)
 	}
+}
+
+// headerReader bounds what comes before the body, and keeps it for the case
+// that it cannot be parsed.
+type headerReader struct {
+	r    io.Reader
+	left int64
+	seen []byte
+	err  error
+	done bool // the body has begun: no limit, nothing kept
+}
+
+// Read returns ErrTooLarge at the limit.
+func (r *headerReader) Read(p []byte) (int, error) {
+	if r.done {
+		return r.r.Read(p)
+	}
+	if r.left <= 0 {
+		r.err = fmt.Errorf("%w: a header of more than %d bytes", ErrTooLarge, maxHeader)
+		return 0, r.err
+	}
+	n, err := r.r.Read(p[:min(int64(len(p)), r.left)])
+	r.left -= int64(n)
+	r.seen = append(r.seen, p[:n]...)
+	r.err = err
+	return n, err
+}
+
+// explain returns what the connection said rather than what the parser made
+// of it, when the header simply ended early.
+func (r *headerReader) explain(err error) error {
+	foreign := !strings.HasPrefix(string(r.seen), "HTTP/"[:min(len("HTTP/"), len(r.seen))])
+	whole := bytes.Contains(r.seen, []byte("\r\n\r\n")) || bytes.Contains(r.seen, []byte("\n\n"))
+	if r.err == nil || foreign || whole {
+		return err
+	}
+	return r.err
 }
 
 // statusError reads what Ganeti says about the failure. A body that is cut or

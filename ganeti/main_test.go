@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -81,5 +80,3 @@ func keysOf(d *ganeti.Delta) []string {
 	}
 	return keys
 }
-
-func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }

@@ -227,8 +227,8 @@ func (m *moment) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // momentOf refuses what no database stores as a time.
 func momentOf(sec, usec int64) moment {
-	const lastSecond = 253402300799 // of the year 9999
-	if sec < -lastSecond/4 || sec > lastSecond || usec < 0 || usec > 999_999 {
+	const firstSecond, lastSecond = -62135596800, 253402300799 // of the years 1 and 9999
+	if sec < firstSecond || sec > lastSecond || usec < 0 || usec > 999_999 {
 		return moment{}
 	}
 	return moment{at: time.Unix(sec, usec*1000).UTC(), known: true}

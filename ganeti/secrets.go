@@ -1,6 +1,10 @@
 package ganeti
 
-import "github.com/go-json-experiment/json/jsontext"
+import (
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // maxSecretName is the length of the longest name in secretName, in bytes.
 const maxSecretName = 21
@@ -34,4 +38,23 @@ func unescapeName(name []byte) []byte {
 		return name
 	}
 	return plain
+}
+
+// isSecret reports whether a name, given as the bytes between its quotes, is
+// on the list.
+func isSecret(name []byte) bool {
+	if slices.Contains(name, '\\') {
+		name = unescapeName(name)
+	}
+	var lower [maxSecretName]byte
+	if len(name) > len(lower) {
+		return false
+	}
+	for i, b := range name {
+		if b >= 'A' && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		lower[i] = b
+	}
+	return secretName(string(lower[:len(name)]))
 }

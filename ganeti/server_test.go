@@ -42,9 +42,19 @@ func serve(tb testing.TB, cert tls.Certificate, answer script) (url string) {
 			return
 		}
 		answer(conn, req)
-		_ = conn.CloseWrite()
-		_, _ = conn.Read(make([]byte, 1)) // until the client closes, as RAPI does
+		if conn.CloseWrite() == nil {
+			untilClosed(conn)
+		}
 	})
+}
+
+// untilClosed waits for the other side to close the connection.
+func untilClosed(conn net.Conn) {
+	for {
+		if _, err := conn.Read(make([]byte, 100)); err != nil {
+			return
+		}
+	}
 }
 
 // listen accepts connections on a port of its own.
@@ -196,7 +206,8 @@ func ganetiCertificate(tb testing.TB) tls.Certificate {
 	}{
 		1, ecdsaWithSHA256, name,
 		validity{time.Now().Add(-time.Hour).UTC(), time.Now().Add(time.Hour).UTC()},
-		name, asn1.RawValue{FullBytes: public},
+		name,
+		asn1.RawValue{FullBytes: public},
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -28,11 +28,6 @@ func TestSecret_IsNeverPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts["JSON"] = string(text)
-	key, err := json.Marshal(map[ganeti.Secret]int{s.Password: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	texts["JSON key"] = string(key)
 	texts["error"] = fmt.Errorf("wrapping %v", s.Password).Error()
 	for how, text := range texts {
 		if leaks(text, "hunter2") {
@@ -48,7 +43,7 @@ func TestSecret_IsNeverPrinted(t *testing.T) {
 func leaks(text, password string) bool {
 	for _, form := range []string{
 		password, fmt.Sprintf("%x", password), fmt.Sprintf("%X", password), fmt.Sprintf("% x", password),
-		strings.Trim(fmt.Sprint([]byte(password)), "[]"), basic("gwm", password),
+		strings.Trim(fmt.Sprintf("%d", []byte(password)), "[]"), basic("gwm", password),
 	} {
 		if strings.Contains(text, form) {
 			return true
@@ -93,8 +88,11 @@ func TestSettings_Validate(t *testing.T) {
 		{"short pin", ganeti.Settings{URL: "https://h", TLS: ganeti.TLS{PinSHA256: pin[:59]}}, "tls.pin_sha256: holds 20 bytes, a SHA-256 has 32"},
 		{"not a pin", ganeti.Settings{URL: "https://h", TLS: ganeti.TLS{PinSHA256: "xyz"}}, "tls.pin_sha256: is not hexadecimal"},
 		{"SHA-1", ganeti.Settings{URL: "https://h", TLS: ganeti.TLS{PinSHA256: "SHA1 Fingerprint=" + pin}}, "is not a SHA-256 fingerprint"},
-		{"pin and no check", ganeti.Settings{URL: "https://h", TLS: ganeti.TLS{PinSHA256: pin, InsecureSkipVerify: true}},
-			"tls.pin_sha256 and tls.insecure_skip_verify: choose one"},
+		{
+			"pin and no check",
+			ganeti.Settings{URL: "https://h", TLS: ganeti.TLS{PinSHA256: pin, InsecureSkipVerify: true}},
+			"tls.pin_sha256 and tls.insecure_skip_verify: choose one",
+		},
 		{"pin and ca", ganeti.Settings{URL: "https://h", TLS: ganeti.TLS{PinSHA256: pin, CAFile: "x"}}, "tls.pin_sha256 and tls.ca_file: choose one"},
 		{"timeouts", ganeti.Settings{URL: "https://h", Timeouts: ganeti.Timeouts{Connect: -1}}, "timeouts.connect: must be positive"},
 	}

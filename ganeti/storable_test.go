@@ -24,21 +24,27 @@ func TestStorable_Replaced(t *testing.T) {
 		{"NUL", `"a\u0000b"`, `"a\ufffdb"`},
 		{"NUL in a name", `{"a\u0000": 1}`, `{"a\ufffd": 1}`},
 		{"not a NUL", `"a\\u0000b\u0001"`, `"a\\u0000b\u0001"`},
-		{"lone surrogates", `["\ud800", "\uDFFFx", "\ud800\ud800", "\ud83d\ude00", "\ud83d\n"]`,
-			`["\ufffd", "\ufffdx", "\ufffd\ufffd", "\ud83d\ude00", "\ufffd\n"]`},
+		{
+			"lone surrogates", `["\ud800", "\uDFFFx", "\ud800\ud800", "\ud83d\ude00", "\ud83d\n"]`,
+			`["\ufffd", "\ufffdx", "\ufffd\ufffd", "\ud83d\ude00", "\ufffd\n"]`,
+		},
 		{"not UTF-8", "[\"a\xff\xc3\", \"\xe2\x82\xac\"]", "[\"a\ufffd\ufffd\", \"€\"]"},
 		{"white space stays", " {\"a\" :\tNaN }\n", " {\"a\" :\tnull }\n"},
 		{"a secret", `{"vnc_password": "hunter2", "b": 1}`, `{"vnc_password": "[redacted]", "b": 1}`},
-		{"a secret of any kind", `{"secret": {"a": ["hunter2"]}, "token": 5, "passwd": [NaN, "\u0000"]}`,
-			`{"secret": "[redacted]", "token": "[redacted]", "passwd": "[redacted]"}`},
+		{
+			"a secret of any kind", `{"secret": {"a": ["hunter2"]}, "token": 5, "passwd": [NaN, "\u0000"]}`,
+			`{"secret": "[redacted]", "token": "[redacted]", "passwd": "[redacted]"}`,
+		},
 		{"a secret in any case", `{"PassWord": "hunter2"}`, `{"PassWord": "[redacted]"}`},
 		{"a secret at any depth", `[{"a": [{"osparams_secret": {"root": "hunter2"}}]}]`, `[{"a": [{"osparams_secret": "[redacted]"}]}]`},
 		{"a secret with an escaped name", `{"pass\u0077ord": "hunter2"}`, `{"pass\u0077ord": "[redacted]"}`},
 		{"a secret twice", `{"password": "hunter2", "password": "hunter3"}`, `{"password": "[redacted]", "password": "[redacted]"}`},
 		{"a secret after an edit", `{"a": NaN, "password": NaN, "b": "\u0000"}`, `{"a": null, "password": "[redacted]", "b": "\ufffd"}`},
 		{"nothing to hide", `{"password": null, "secret": "", "osparams_secret": {}}`, `{"password": null, "secret": "", "osparams_secret": {}}`},
-		{"paths are no secrets", `{"vnc_password_file": "/etc/x", "spice_password_file": "/y"}`,
-			`{"vnc_password_file": "/etc/x", "spice_password_file": "/y"}`},
+		{
+			"paths are no secrets", `{"vnc_password_file": "/etc/x", "spice_password_file": "/y"}`,
+			`{"vnc_password_file": "/etc/x", "spice_password_file": "/y"}`,
+		},
 		{"values are no names", `["password", {"a": "password"}]`, `["password", {"a": "password"}]`},
 	}
 	for _, tt := range tests {
@@ -75,7 +81,7 @@ func TestStorable_Refused(t *testing.T) {
 	t.Parallel()
 	for _, raw := range []string{
 		``, ` `, `{`, `[`, `[1`, `{"a"`, `{"a":`, `{"a":1`, `{"a":1,}`, `[1,]`, `[,1]`, `{,}`, `{1:2}`, `{"a" 1}`, `[1 2]`, `1 2`, `]`,
-		`"`, `"a`, `"\`, `"\x"`, `"\u12"`, `"\u00g0"`, "\"\n\"", "\"\x00\"", `01`, `-01`, `-`, `+1`, `.5`, `1.`, `1.e5`, `1e`, `1e+`, `--1`,
+		`"`, `"a`, `"\`, `"\x"`, `"\u12"`, `"\u00g0"`, "\"\n\"", "\"\x00\"", `00`, `01`, `-00`, `-01`, `-012`, `-`, `+1`, `.5`, `1.`, `1.e5`, `1e`, `1e+`, `--1`,
 		`tru`, `True`, `nul`, `nan`, `Inf`, `-NaN`, `undefined`, "\x00", "\ufeff{}", `'a'`, `{"password": }`, `{"password": "x}`,
 		strings.Repeat("[", 101) + strings.Repeat("]", 101), strings.Repeat("[", 1_000_000),
 	} {

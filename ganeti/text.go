@@ -2,18 +2,19 @@ package ganeti
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// plain makes a foreign text fit for one line of a log: valid UTF-8, no
-// control characters, at most limit bytes.
+// plain makes a foreign text fit for one line of a log: valid UTF-8,
+// printable characters only, at most limit bytes.
 func plain(s string, limit int) string {
 	s = strings.ToValidUTF8(s, "\ufffd")
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 {
-			return ' '
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
+		return ' '
 	}, s)
 	return shorten(strings.TrimSpace(s), limit)
 }

@@ -123,7 +123,9 @@ func TestClient_OldTLS(t *testing.T) {
 	cert := ganetiCertificate(t)
 	old := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
 	address := listen(t, func(raw net.Conn) {
-		_ = tls.Server(raw, old).HandshakeContext(context.Background())
+		if err := tls.Server(raw, old).HandshakeContext(context.Background()); err == nil {
+			t.Error("the handshake succeeds")
+		}
 	})
 	_, err := client(t, settings("https://"+address, cert)).Info(t.Context())
 	if !errors.Is(err, ganeti.ErrTLS) {

@@ -136,7 +136,6 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 		return r.pretend(k, delta), nil
 	}
 	keys := make([]string, delta.Changed())
-	var decision db.Decision
 	s := db.Snapshot{
 		ClusterID: r.t.row.ID, Kind: k.name, StartedAt: delta.StartedAt, Duration: delta.Duration,
 		Bytes: delta.Bytes, Objects: delta.Items, NextDue: r.t.plan.next(k.name, delta.StartedAt),
@@ -145,8 +144,7 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	}
 	if !k.expires {
 		s.Guard = func(rm db.Removals) db.Decision {
-			decision = r.u.opts.Guard.Decide(k.name, rm)
-			return decision
+			return r.u.opts.Guard.Decide(k.name, rm)
 		}
 	}
 	out, err := r.u.opts.Store.Apply(ctx, s)
@@ -156,8 +154,8 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	if !r.u.opts.DryRun {
 		r.remember(k.name, delta, keys, out)
 	}
-	if decision.Error != "" {
-		return out, &WithheldError{Kind: k.name, Absent: decision.Pending.Count, text: decision.Error}
+	if len(out.Withheld) > 0 {
+		return out, &WithheldError{Kind: k.name, Absent: len(out.Withheld), Why: out.Reason, text: out.Error}
 	}
 	return out, nil
 }

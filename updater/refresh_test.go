@@ -74,14 +74,14 @@ func TestRefresh_ShowsEachChangeAndNothingElse(t *testing.T) {
 			t.Run(step.name, func(t *testing.T) {
 				must(t, step.do())
 				r.t = t
-				wantVMChanges(t, r.mustRefresh("prod"), step.want...)
+				wantChanges(t, r.mustRefresh("prod"), step.want...)
 				r.wantTruth()
 			})
 		}
 	})
 }
 
-// wantVMChanges looks at the VMs only: a VM that comes or goes changes its network and its node, too.
+// wantVMChanges looks at the VMs only.
 func wantVMChanges(t *testing.T, res updater.Result, want ...string) {
 	t.Helper()
 	vms, _ := res.Of(db.KindVM)
@@ -185,7 +185,9 @@ func TestRefresh_UnreadableUUIDWithholdsRemovals(t *testing.T) {
 			if restarted {
 				r.restart()
 			}
-			r.mustRefresh("prod")
+			if got := updater.Reason(r.refresh("prod").Err()); got != "quarantine" {
+				t.Errorf("reason = %q, want quarantine", got)
+			}
 			if r.row(vms[1].Name).DeletedAt != nil {
 				t.Fatal("a VM was removed although the answer holds an item that may be anyone")
 			}

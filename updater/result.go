@@ -127,11 +127,14 @@ func (r Result) log(l *zap.Logger) {
 	}
 }
 
-// WithheldError says that a complete answer lacked so many objects that their removal waits until it is seen again.
+// WithheldError says that a complete answer lacked objects whose removal is not certain: too many at once, or an item of
+// the answer may be any of them.
 type WithheldError struct {
 	Kind   db.Kind
 	Absent int
-	text   string
+	// Why is the short label that is in freshness: removals_withheld or quarantine.
+	Why  string
+	text string
 }
 
 // Error implements error.
@@ -167,7 +170,7 @@ func Reason(err error) string {
 	var superseded *supersededError
 	switch {
 	case errors.As(err, &withheld):
-		return reasonWithheld
+		return withheld.Why
 	case errors.As(err, &other), errors.Is(err, db.ErrOtherCluster):
 		return "other_cluster"
 	case errors.As(err, &panicked):

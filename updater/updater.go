@@ -63,6 +63,8 @@ type Options struct {
 	Connect func(ganeti.Settings) (Source, error)
 	// Hash gives the credentials hash that is stored with the cluster.
 	Hash func(ganeti.Settings) (string, error)
+	// Retain, when set, is told which hashes are in use, so that clients of other settings can be forgotten.
+	Retain func(hashes []string)
 	// Clusters to refresh; [Updater.Reload] replaces them.
 	Clusters []Cluster
 	// KeepOthers leaves clusters that the database knows and Clusters does not list as they are. Otherwise they are
@@ -208,8 +210,13 @@ func (u *Updater) sync(ctx context.Context, clusters []Cluster) (map[string]db.C
 		return nil, fmt.Errorf("recording %d clusters: %w", len(clusters), err)
 	}
 	byName := make(map[string]db.Cluster, len(rows))
+	hashes := make([]string, 0, len(rows))
 	for _, r := range rows {
 		byName[r.Name] = r
+		hashes = append(hashes, r.CredentialsHash)
+	}
+	if u.opts.Retain != nil {
+		u.opts.Retain(hashes)
 	}
 	return byName, nil
 }

@@ -60,6 +60,7 @@ func updaterOptions(c *config.Config, store *db.Store) (updater.Options, error) 
 			return pool.Get(s)
 		},
 		Hash:        pool.Hash,
+		Retain:      pool.Retain,
 		Clusters:    clusters,
 		KeepOthers:  c.Flagged(),
 		Concurrency: c.Concurrency,

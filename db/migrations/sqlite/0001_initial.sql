@@ -179,9 +179,10 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_status ON jobs (status);
 CREATE INDEX jobs_received_at ON jobs (received_at);
 
+-- Without foreign keys: entries outlive what they tell of.
 CREATE TABLE changes (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
-    cluster_id  INTEGER NOT NULL REFERENCES clusters (id) ON DELETE CASCADE,
+    cluster_id  INTEGER NOT NULL,
     kind        TEXT NOT NULL CHECK (kind IN ('cluster', 'vm', 'node', 'group', 'network', 'job')),
     object_id   INTEGER NOT NULL,
     uuid        TEXT NOT NULL,
