@@ -78,6 +78,7 @@ func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 		}
 	}()
 	for range 2 {
+		kr.Err = nil
 		known, err := r.known(ctx, k.name)
 		if err != nil {
 			kr.Err = err

@@ -1,6 +1,8 @@
 package updater_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 
 	"ganeticache/db"
@@ -276,5 +278,45 @@ func TestRefresh_TwoUpdatersOnOneDatabase(t *testing.T) {
 			wantVMChanges(t, res, "updated vm "+sim.Instances()[i].Name)
 			r.wantTruth()
 		}
+	})
+}
+
+// beatenStore lets another updater apply the same answer first.
+type beatenStore struct {
+	updater.Store
+
+	once   *sync.Once
+	faster func()
+}
+
+func (s beatenStore) Apply(ctx context.Context, snap db.Snapshot) (db.Outcome, error) {
+	if snap.Kind == db.KindVM {
+		s.once.Do(s.faster)
+	}
+	return s.Store.Apply(ctx, snap)
+}
+
+func TestRefresh_AnotherUpdaterWasFaster(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, store *db.Store) {
+		r := newRig(t, store, rapisim.Options{VMs: 20}, "prod")
+		r.mustRefresh("prod")
+		other := r.u
+		r.opts.Store = beatenStore{store, new(sync.Once), func() {
+			res, err := other.Refresh(t.Context(), "prod", updater.RefreshOptions{All: true})
+			if err != nil || res.Err() != nil {
+				t.Errorf("the faster updater: %v, %v", err, res.Err())
+			}
+		}}
+		r.restart()
+		name := r.sim().Instances()[0].Name
+		must(t, r.sim().Retag(name, "x"))
+		wantChanges(t, r.mustRefresh("prod")) // the other one's
+		var n []int
+		r.query(&n, "SELECT count(*) FROM changes WHERE name = ? AND op = 'updated'", name)
+		if n[0] != 1 {
+			t.Errorf("the change is recorded %d times, want once", n[0])
+		}
+		r.wantTruth()
 	})
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
@@ -56,7 +57,10 @@ func (p *refreshProgress) step(cluster, step string, done, total int) {
 	}
 	t := p.trackers[cluster]
 	t.UpdateTotal(int64(total))
-	t.UpdateMessage(cluster + " " + step)
+	if done == total {
+		step = ""
+	}
+	t.UpdateMessage(strings.TrimSpace(cluster + " " + step))
 	t.SetValue(int64(done))
 }
 
