@@ -23,7 +23,7 @@ func vmRow(raw []byte) (db.Row, error) {
 		VCPUs:          i.VCPUs,
 		MemoryMiB:      i.MemoryMiB,
 		OperMemoryMiB:  i.OperRAM,
-		DiskMiB:        sum(i.DiskSizes),
+		DiskMiB:        i.DiskMiB,
 		NICIPs:         i.NICIPs,
 		NICMACs:        i.NICMACs,
 		NICLinks:       i.NICLinks,
@@ -34,16 +34,4 @@ func vmRow(raw []byte) (db.Row, error) {
 		CTime:          i.CTime,
 		MTime:          i.MTime,
 	}, nil
-}
-
-// sum adds sizes in MiB; nil, which stands for an answer without sizes, stays unknown rather than 0.
-func sum(sizes []int64) *int64 {
-	if sizes == nil {
-		return nil
-	}
-	var total int64
-	for _, s := range sizes {
-		total += s
-	}
-	return &total
 }

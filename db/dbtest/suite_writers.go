@@ -104,7 +104,11 @@ func breaksOff(f *fixture) {
 		}
 		before, fresh, changes := f.vms(), f.freshness(db.KindVM), f.number("SELECT count(*) FROM changes")
 		for _, stop := range []func(cancel func()){
-			func(cancel func()) { cancel() },
+			func(cancel func()) {
+				cancel()
+				// Time for whoever else may act upon that, on the connection that is in the middle of a load.
+				time.Sleep(20 * time.Millisecond)
+			},
 			func(func()) { panic("in the decoder") },
 		} {
 			snap := f.answer(db.KindVM, items...)
