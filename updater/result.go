@@ -122,8 +122,11 @@ func (r Result) log(l *zap.Logger) {
 	case Reason(err) == "canceled":
 		l.Info("refresh abandoned", zap.Inline(r))
 	default:
-		l.Warn("refresh failed", zap.Inline(r), zap.String("reason", Reason(err)), zap.Error(err),
-			zap.Int("failures", r.Failures), zap.Time("next_due", r.NextDue))
+		fields := []zap.Field{zap.Inline(r), zap.String("reason", Reason(err)), zap.Error(err)}
+		if !r.NextDue.IsZero() { // it could be recorded
+			fields = append(fields, zap.Int("failures", r.Failures), zap.Time("next_due", r.NextDue))
+		}
+		l.Warn("refresh failed", fields...)
 	}
 }
 
