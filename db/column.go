@@ -12,8 +12,9 @@ type kindTable struct {
 	kind Kind
 	name string
 	zero func() Row
-	// derived are keys of info that follow from other objects or from the way of asking: a VM that comes or goes changes
-	// its network's list of instances. They are stored, and are no change of this object.
+	// derived are keys of info that follow from other objects, from the way of asking, or that a column has in a better
+	// form: a VM that comes or goes changes its network's list of instances, and a group lists its nodes in any order. They
+	// are stored, and are no change of this object.
 	derived []string
 }
 

@@ -22,3 +22,15 @@ func ArrayLiteral(l List) string { return string(l.appendArray(nil)) }
 
 // JSONText is SQLite's form.
 func JSONText(l List) string { return l.jsonText() }
+
+// CopyLine returns the columns of a row's COPY and its line of text.
+func CopyLine(row *VM) (columns []string, line []byte) {
+	t := newTable(kindTables()[0])
+	for i, p := range t.writePointers(row) {
+		if i > 0 {
+			line = append(line, '\t')
+		}
+		line = appendCopyField(line, p)
+	}
+	return t.written, append(line, '\n')
+}

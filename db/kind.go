@@ -33,7 +33,7 @@ func kindTables() []kindTable {
 		{kind: KindVM, name: "virtual_machines", zero: func() Row { return new(VM) }},
 		// A node's single answer has secondary_ip, the bulk answer does not.
 		{kind: KindNode, name: "nodes", zero: func() Row { return new(Node) }, derived: []string{"pinst_list", "sinst_list", "secondary_ip"}},
-		{kind: KindGroup, name: "node_groups", zero: func() Row { return new(Group) }},
+		{kind: KindGroup, name: "node_groups", zero: func() Row { return new(Group) }, derived: []string{"node_list"}},
 		{kind: KindNetwork, name: "networks", zero: func() Row { return new(Network) }, derived: []string{"inst_list", "map"}},
 		{kind: KindJob, name: "jobs", zero: func() Row { return new(Job) }},
 	}

@@ -1,6 +1,8 @@
 package updater
 
 import (
+	"slices"
+
 	"ganeticache/db"
 	"ganeticache/ganeti"
 )
@@ -15,7 +17,7 @@ func groupRow(raw []byte) (db.Row, error) {
 		Object:      db.Object{UUID: g.UUID, Name: g.Name},
 		AllocPolicy: g.AllocPolicy,
 		NodeCount:   g.NodeCount,
-		Nodes:       g.Nodes,
+		Nodes:       slices.Sorted(slices.Values(g.Nodes)), // Ganeti's order means nothing and may change
 		Tags:        g.Tags,
 		SerialNo:    g.SerialNo,
 		CTime:       g.CTime,
