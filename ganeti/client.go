@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -94,9 +95,20 @@ type Answer struct {
 
 // Info fetches /2/info. The body is a complete JSON object as far as its
 // brackets tell; [DecodeInfo] looks inside.
-func (c *Client) Info(ctx context.Context) (Answer, error) {
+func (c *Client) Info(ctx context.Context) (Answer, error) { return c.object(ctx, infoPath) }
+
+// Item fetches one object of a resource by its name; instances may be named by
+// their uuid too. It has the keys of the bulk answer's item, a node's one more
+// (secondary_ip). An object that is not there is ErrNotFound; a job, however,
+// is answered with nulls then.
+func (c *Client) Item(ctx context.Context, r Resource, name string) (Answer, error) {
+	return c.object(ctx, string(r)+"/"+url.PathEscape(name))
+}
+
+// object fetches an answer that is one JSON object.
+func (c *Client) object(ctx context.Context, path string) (Answer, error) {
 	var body []byte
-	m, err := c.get(ctx, infoPath, func(r io.Reader, length int64) error {
+	m, err := c.get(ctx, path, func(r io.Reader, length int64) error {
 		buf := c.buffer(length)
 		defer c.buffers.Put(buf)
 		src := newWindow(r, *buf, c.maxBody)

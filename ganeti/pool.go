@@ -61,6 +61,20 @@ func (p *Pool) Get(s Settings) (*Client, error) {
 	return c, nil
 }
 
+// Lookup returns the youngest client with a credentials hash, such as one that
+// was read with a cached object; false when this pool has made none.
+func (p *Pool) Lookup(hash string) (*Client, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var found pooled
+	for _, c := range p.clients {
+		if c.hash == hash && c.made > found.made {
+			found = c
+		}
+	}
+	return found.client, found.client != nil
+}
+
 // Hash returns the credentials hash of the settings: the HMAC-SHA256 over
 // host, port, user, password and TLS settings (the CA file's content
 // included), as 64 hexadecimal digits. Timeouts and limits do not count.
