@@ -23,7 +23,7 @@ func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
 	snap.StartedAt = cleanTime(snap.StartedAt)
 	var out Outcome
 	err = s.inTx(ctx, func(ctx context.Context, x *txn) error {
-		a := &applier{x: x, t: t, snap: &snap, keys: make(map[string]bool)}
+		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, keys: make(map[string]bool)}
 		err := a.run(ctx)
 		out = a.out
 		return err
@@ -41,6 +41,8 @@ type applier struct {
 	snap  *Snapshot
 	fresh Freshness
 	out   Outcome
+	// owners are the patterns of tags that grant permissions.
+	owners []OwnerTag
 
 	// keys has every key seen in Changed; true means that a row was accepted under it.
 	keys map[string]bool

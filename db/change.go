@@ -11,16 +11,19 @@ import (
 // Change is a row of changes.
 type Change struct {
 	// ID is a cursor: ids become visible in ascending order.
-	ID        int64
-	ClusterID int64
-	Kind      Kind
+	ID        int64 `json:"id"`
+	ClusterID int64 `json:"cluster_id"`
+	// Cluster is the cluster's name; ChangesAfter fills it.
+	Cluster string `json:"cluster"`
+	Kind    Kind   `json:"kind"`
 	// ObjectID is the id of the row in the table of its kind.
-	ObjectID   int64
-	UUID, Name string
-	Op         Op
+	ObjectID int64  `json:"object_id"`
+	UUID     string `json:"uuid"`
+	Name     string `json:"name"`
+	Op       Op     `json:"op"`
 	// Fields has the columns that changed (or keys of info, when no column did); nil for created and removed objects.
-	Fields     map[string]FieldChange
-	ObservedAt time.Time
+	Fields     map[string]FieldChange `json:"fields,omitempty"`
+	ObservedAt time.Time              `json:"observed_at"`
 }
 
 // FieldChange is one field's old and new value, as JSON has them; numbers are json.Number when read back.
@@ -101,6 +104,9 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]Change, 
 func (a *applier) recordChanges(ctx context.Context) (int64, error) {
 	if len(a.changes) == 0 && a.out.Created == 0 {
 		return 0, nil
+	}
+	if err := a.syncOwners(ctx); err != nil {
+		return 0, err
 	}
 	if a.x.d.sequencer != "" {
 		if _, err := a.x.exec(ctx, a.x.d.sequencer); err != nil {

@@ -9,24 +9,26 @@ import (
 
 // Cluster is a row of clusters.
 type Cluster struct {
-	ID int64 `db:"id"`
+	ID int64 `db:"id" json:"id"`
 	// Name is the cluster's name in the configuration; GanetiName is what it calls itself.
-	Name string `db:"name"`
+	Name string `db:"name" json:"name"`
 	// UUID is "" until the cluster's info was seen once.
-	UUID            string `db:"uuid"`
-	RAPIHost        string `db:"rapi_host"`
-	RAPIPort        int    `db:"rapi_port"`
-	RAPIUsername    string `db:"rapi_username"`
-	CredentialsHash string `db:"credentials_hash"`
+	UUID            string `db:"uuid" json:"uuid"`
+	RAPIHost        string `db:"rapi_host" json:"rapi_host"`
+	RAPIPort        int    `db:"rapi_port" json:"rapi_port"`
+	RAPIUsername    string `db:"rapi_username" json:"-"`
+	CredentialsHash string `db:"credentials_hash" json:"-"`
 	// Enabled is false for a cluster that left the configuration: its rows are frozen.
-	Enabled         bool       `db:"enabled"`
-	GanetiName      string     `db:"ganeti_name"`
-	SoftwareVersion string     `db:"software_version"`
-	MasterNode      string     `db:"master_node"`
-	Tags            List       `db:"tags"`
-	Info            JSON       `db:"info"`
-	Digest          []byte     `db:"digest"`
-	ObservedAt      *time.Time `db:"observed_at"`
+	Enabled bool `db:"enabled" json:"enabled"`
+	// Source is SourceConfig or SourceDatabase.
+	Source          string     `db:"source" json:"source"`
+	GanetiName      string     `db:"ganeti_name" json:"ganeti_name"`
+	SoftwareVersion string     `db:"software_version" json:"software_version"`
+	MasterNode      string     `db:"master_node" json:"master_node"`
+	Tags            List       `db:"tags" json:"tags"`
+	Info            JSON       `db:"info" json:"info,omitempty"`
+	Digest          []byte     `db:"digest" json:"-"`
+	ObservedAt      *time.Time `db:"observed_at" json:"observed_at"`
 }
 
 // ClusterSettings are the columns of clusters that come from the configuration. There is no password among them. An
@@ -37,18 +39,21 @@ type ClusterSettings struct {
 	RAPIPort        int
 	RAPIUsername    string
 	CredentialsHash string
+	// Stored says that the settings are those of a cluster kept in the database: it is neither added nor enabled by being
+	// listed, and whoever removes or disables it in the meantime has the last word.
+	Stored bool
 }
 
 func (c *Cluster) settings() ClusterSettings {
 	return ClusterSettings{
 		Name: c.Name, RAPIHost: c.RAPIHost, RAPIPort: c.RAPIPort,
-		RAPIUsername: c.RAPIUsername, CredentialsHash: c.CredentialsHash,
+		RAPIUsername: c.RAPIUsername, CredentialsHash: c.CredentialsHash, Stored: c.Source == SourceDatabase,
 	}
 }
 
 const selectClusters = `
-SELECT id, name, uuid, rapi_host, rapi_port, rapi_username, credentials_hash, enabled, ganeti_name, software_version,
-       master_node, tags, info, digest, observed_at
+SELECT id, name, uuid, rapi_host, rapi_port, rapi_username, credentials_hash, enabled, source, ganeti_name,
+       software_version, master_node, tags, info, digest, observed_at
 FROM clusters`
 
 // Clusters returns every cluster, disabled ones included, by name.
@@ -67,14 +72,19 @@ const insertCluster = `
 INSERT INTO clusters (name, rapi_host, rapi_port, rapi_username, credentials_hash) VALUES (?, ?, ?, ?, ?)
 -- another replica may have been first
 ON CONFLICT (name) DO UPDATE SET rapi_host = excluded.rapi_host, rapi_port = excluded.rapi_port,
-    rapi_username = excluded.rapi_username, credentials_hash = excluded.credentials_hash, enabled = true`
+    rapi_username = excluded.rapi_username, credentials_hash = excluded.credentials_hash, enabled = true
+WHERE clusters.source = '` + SourceConfig + `'`
 
 const updateCluster = `
 UPDATE clusters SET rapi_host = ?, rapi_port = ?, rapi_username = ?, credentials_hash = ?, enabled = true WHERE id = ?`
 
+const updateStored = "UPDATE clusters SET rapi_host = ?, rapi_port = ?, credentials_hash = ? WHERE id = ?"
+
 // SyncClusters makes the table hold the clusters of the configuration, matched by name, and returns them in the order
 // given. Only what differs is written. Clusters that are no longer listed are disabled, nothing of them is removed;
-// listed again, they go on with the same rows.
+// listed again, they go on with the same rows. Those kept in the database stay as they are, listed (ClusterSettings.Stored)
+// or not, but for the columns that follow from their settings; one that is gone is missing in the result. A name of the
+// configuration that is kept in the database as well is ErrTwoSources.
 func (s *Store) SyncClusters(ctx context.Context, settings []ClusterSettings) ([]Cluster, error) {
 	return s.syncClusters(ctx, settings, true)
 }
@@ -104,7 +114,7 @@ func (s *Store) syncClusters(ctx context.Context, settings []ClusterSettings, di
 			}
 		}
 		for _, c := range known {
-			if listed[c.Name] || !c.Enabled || !disableOthers {
+			if listed[c.Name] || !c.Enabled || !disableOthers || c.Source == SourceDatabase {
 				continue
 			}
 			if _, err := x.exec(ctx, "UPDATE clusters SET enabled = false WHERE id = ?", c.ID); err != nil {
@@ -116,7 +126,13 @@ func (s *Store) syncClusters(ctx context.Context, settings []ClusterSettings, di
 		}
 		synced = nil
 		for _, c := range settings {
-			synced = append(synced, known[c.Name])
+			row, ok := known[c.Name]
+			if ok && row.Source == SourceDatabase && !c.Stored {
+				return fmt.Errorf("cluster %q: %w", c.Name, ErrTwoSources)
+			}
+			if ok {
+				synced = append(synced, row)
+			}
 		}
 		return nil
 	})
@@ -146,6 +162,13 @@ func syncCluster(ctx context.Context, x *txn, known map[string]Cluster, c Cluste
 	}
 	var err error
 	switch {
+	case ok && old.Source == SourceDatabase && !c.Stored:
+		// syncClusters says so
+	case c.Stored:
+		// An address that cannot be read is no reason to forget the last one.
+		if ok && old.Source == SourceDatabase && old.settings() != c && c.RAPIPort != 0 {
+			_, err = x.exec(ctx, updateStored, c.RAPIHost, c.RAPIPort, c.CredentialsHash, old.ID)
+		}
 	case !ok:
 		_, err = x.exec(ctx, insertCluster, c.Name, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash)
 	case old.settings() != c || !old.Enabled:
@@ -202,8 +225,8 @@ func (s *Store) countInto(ctx context.Context, k Kind, index map[int64]*ClusterS
 		from = t.name + " WHERE deleted_at IS NULL"
 	}
 	var counts []struct {
-		ClusterID int64 `db:"cluster_id"`
-		N         int   `db:"n"`
+		ClusterID int64 `db:"cluster_id" json:"cluster_id"`
+		N         int   `db:"n" json:"n"`
 	}
 	if err := s.read(ctx, &counts, "SELECT cluster_id, count(*) AS n FROM "+from+" GROUP BY cluster_id"); err != nil {
 		return fmt.Errorf("counting objects of kind %s: %w", k, err)

@@ -11,12 +11,12 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 
 func TestConformance_SQLite(t *testing.T) {
 	t.Parallel()
-	dbtest.Conformance(t, dbtest.SQLite)
+	dbtest.Conformance(t, dbtest.SQLiteWith)
 }
 
 func TestConformance_Postgres(t *testing.T) {
 	t.Parallel()
-	dbtest.Conformance(t, dbtest.Postgres)
+	dbtest.Conformance(t, dbtest.PostgresWith)
 }
 
 // A test of the helper itself: each subtest gets a store of its own.

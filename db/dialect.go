@@ -23,8 +23,13 @@ type dialect struct {
 	sequencer string
 	// schemaTable counts the tables named like the version table that unqualified names reach.
 	schemaTable string
+	// clock is the database's time as an expression; clockPlus is that so many seconds later, with one placeholder.
+	clock, clockPlus string
 	// noSync is true for a row and turns off waiting for the disk at this transaction's commit, where that exists.
 	noSync string
+
+	// search is what searches need beside the rest.
+	search searchWords
 
 	// in is a condition: column is among the elements of the one argument made by list.
 	in   func(column string) string

@@ -14,6 +14,40 @@ const MaxTries = maxTries
 // InfoDifferences exposes the comparison by meaning.
 func InfoDifferences(old, now JSON) (map[string]FieldChange, error) { return infoDifferences(old, now) }
 
+// ExplainVMs gives the plan of the query that a search of VMs runs, with what it took if analyze is set and the database
+// can tell.
+func (s *Store) ExplainVMs(ctx context.Context, f VMFilter, analyze bool) ([]string, error) {
+	q, err := s.newSearch(ctx, KindVM, f.common(), f.conditions)
+	if err != nil {
+		return nil, err
+	}
+	leader, err := q.lead(ctx)
+	if err != nil {
+		return nil, err
+	}
+	query, args := q.statement(leader, q.order.segments()[0], q.limit+1)
+	var lines []string
+	if s.d.search.blind {
+		var rows []struct {
+			ID      int    `db:"id"`
+			Parent  int    `db:"parent"`
+			NotUsed int    `db:"notused"`
+			Detail  string `db:"detail"`
+		}
+		err := s.read(ctx, &rows, "EXPLAIN QUERY PLAN "+query, args...)
+		for _, r := range rows {
+			lines = append(lines, r.Detail)
+		}
+		return lines, err
+	}
+	explain := "EXPLAIN "
+	if analyze {
+		explain = "EXPLAIN (ANALYZE, BUFFERS) "
+	}
+	err = s.read(ctx, &lines, explain+query, args...)
+	return lines, err
+}
+
 // PostgresDefaults exposes what is added to a database URL.
 func PostgresDefaults(u *url.URL) string { return postgresDefaults(u) }
 

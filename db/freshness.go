@@ -29,6 +29,8 @@ type Freshness struct {
 	// Generation goes up with every transaction that wrote rows of the kind.
 	Generation int64   `db:"generation"`
 	Pending    Pending `db:"pending"`
+	// Approved is how many withheld removals were approved: the next complete answer may remove that many.
+	Approved int `db:"approved_count"`
 }
 
 // Pending describes removals that were withheld.
@@ -48,7 +50,8 @@ func (f *Freshness) clean() {
 const selectFreshness = `
 SELECT cluster_id, kind, attempted_at, refreshed_at, snapshot_at, duration_ms, bytes, objects, error, error_reason,
        consecutive_failures, next_due_at, generation,
-       pending_count AS "pending.count", pending_digest AS "pending.digest", pending_seen AS "pending.seen"
+       pending_count AS "pending.count", pending_digest AS "pending.digest", pending_seen AS "pending.seen",
+       approved_count
 FROM freshness`
 
 // Freshness returns the cluster's kinds that were attempted so far.
@@ -100,7 +103,7 @@ const updateFreshness = `
 UPDATE freshness
 SET attempted_at = ?, refreshed_at = ?, snapshot_at = ?, duration_ms = ?, bytes = ?, objects = ?, error = ?,
     error_reason = ?, consecutive_failures = ?, next_due_at = ?, generation = ?, pending_count = ?,
-    pending_digest = ?, pending_seen = ?
+    pending_digest = ?, pending_seen = ?, approved_count = ?
 WHERE cluster_id = ? AND kind = ?`
 
 // save writes a row that lockFreshness locked.
@@ -108,7 +111,7 @@ func (f *Freshness) save(ctx context.Context, x *txn) error {
 	f.clean()
 	_, err := x.exec(ctx, updateFreshness, f.AttemptedAt, f.RefreshedAt, f.SnapshotAt, f.DurationMS, f.Bytes, f.Objects,
 		cleanText(f.Error), f.ErrorReason, f.ConsecutiveFailures, f.NextDueAt, f.Generation, f.Pending.Count,
-		f.Pending.Digest, f.Pending.Seen, f.ClusterID, f.Kind)
+		f.Pending.Digest, f.Pending.Seen, f.Approved, f.ClusterID, f.Kind)
 	if err != nil {
 		return fmt.Errorf("writing the freshness: %w", err)
 	}
@@ -121,14 +124,14 @@ func (f *Freshness) succeed(t Touch) {
 	f.DurationMS, f.Bytes, f.Objects = t.Duration.Milliseconds(), t.Bytes, int64(t.Objects)
 	f.Error, f.ErrorReason, f.ConsecutiveFailures = "", "", 0
 	f.NextDueAt = timeOrNil(t.NextDue)
-	f.Pending = Pending{}
+	f.Pending, f.Approved = Pending{}, 0
 }
 
 // withhold records a complete answer whose removals were not made: the rows' age stays what it was.
 func (f *Freshness) withhold(t Touch, d Decision) {
-	refreshed, failures := f.RefreshedAt, f.ConsecutiveFailures
+	refreshed, failures, approved := f.RefreshedAt, f.ConsecutiveFailures, f.Approved
 	f.succeed(t)
-	f.RefreshedAt, f.ConsecutiveFailures = refreshed, failures+1
+	f.RefreshedAt, f.ConsecutiveFailures, f.Approved = refreshed, failures+1, approved
 	f.Error, f.ErrorReason, f.Pending = d.Error, d.Reason, d.Pending
 }
 
@@ -217,7 +220,7 @@ ON CONFLICT (cluster_id, kind) DO UPDATE
 SET attempted_at = excluded.attempted_at, refreshed_at = excluded.refreshed_at, snapshot_at = excluded.snapshot_at,
     duration_ms = excluded.duration_ms, bytes = excluded.bytes, objects = excluded.objects, error = '',
     error_reason = '', consecutive_failures = 0, next_due_at = excluded.next_due_at,
-    pending_count = 0, pending_digest = '', pending_seen = 0
+    pending_count = 0, pending_digest = '', pending_seen = 0, approved_count = 0
 -- the record must be the one that was compared, and no newer answer may have been recorded
 WHERE freshness.generation = excluded.generation
   AND (freshness.snapshot_at IS NULL OR freshness.snapshot_at <= excluded.snapshot_at)`

@@ -55,6 +55,14 @@ func (l *List) scanJSON(text []byte) error {
 	return nil
 }
 
+// MarshalJSON gives a list, also where there is none, with "" where an element is missing.
+func (l List) MarshalJSON() ([]byte, error) {
+	if l == nil {
+		return []byte("[]"), nil
+	}
+	return json.Marshal([]string(l))
+}
+
 // nullable returns the elements as they are stored and shown: nil for "".
 func (l List) nullable() []any {
 	elements := make([]any, len(l))

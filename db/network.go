@@ -6,15 +6,15 @@ import "time"
 type Network struct {
 	Object
 	// Network is the IPv4 network in CIDR notation; Network6, Gateway and Gateway6 are "" when unset.
-	Network       string     `db:"network"`
-	Gateway       string     `db:"gateway"`
-	Network6      string     `db:"network6"`
-	Gateway6      string     `db:"gateway6"`
-	MACPrefix     string     `db:"mac_prefix"`
-	FreeCount     *int64     `db:"free_count,volatile"`
-	ReservedCount *int64     `db:"reserved_count,volatile"`
-	Tags          List       `db:"tags"`
-	SerialNo      *int64     `db:"serial_no"`
-	CTime         *time.Time `db:"ctime"`
-	MTime         *time.Time `db:"mtime"`
+	Network       string     `db:"network" json:"network"`
+	Gateway       string     `db:"gateway" json:"gateway"`
+	Network6      string     `db:"network6" json:"network6"`
+	Gateway6      string     `db:"gateway6" json:"gateway6"`
+	MACPrefix     string     `db:"mac_prefix" json:"mac_prefix"`
+	FreeCount     *int64     `db:"free_count,volatile" json:"free_count"`
+	ReservedCount *int64     `db:"reserved_count,volatile" json:"reserved_count"`
+	Tags          List       `db:"tags" json:"tags"`
+	SerialNo      *int64     `db:"serial_no" json:"serial_no"`
+	CTime         *time.Time `db:"ctime" json:"ctime"`
+	MTime         *time.Time `db:"mtime" json:"mtime"`
 }

@@ -39,7 +39,10 @@ func postgresDialect() *dialect {
 		// keep it short: changes are appended last.
 		sequencer:   "SELECT pg_advisory_xact_lock('changes'::regclass::oid::bigint)",
 		schemaTable: "SELECT count(to_regclass(?))",
+		clock:       "clock_timestamp()",
+		clockPlus:   "clock_timestamp() + make_interval(secs => CAST(? AS double precision))",
 		noSync:      "set_config('synchronous_commit', 'off', true) = 'off'",
+		search:      postgresSearch(),
 		in:          func(column string) string { return column + " = ANY(?)" },
 		list:        func(values []string) any { return pq.Array(values) },
 		cast:        func(expr, typ string) string { return expr + "::" + typ },

@@ -29,7 +29,10 @@ func sqliteDialect() *dialect {
 		goose:       goose.DialectSQLite3,
 		script:      sqliteScript,
 		schemaTable: "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?",
+		clock:       "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+		clockPlus:   "strftime('%Y-%m-%d %H:%M:%f', 'now', CAST(? AS TEXT) || ' seconds')",
 		noSync:      "true", // synchronous=NORMAL does not wait for the disk at a commit anyway
+		search:      sqliteSearch(),
 		in:          func(column string) string { return column + " IN (SELECT value FROM json_each(?))" },
 		list:        func(values []string) any { return List(values).jsonText() },
 		cast:        func(expr, _ string) string { return expr },

@@ -17,6 +17,8 @@ type Options struct {
 	// ReadOnly says that the caller only reads. A SQLite file that does not exist is then an error that is
 	// ErrSchemaMissing, instead of being created.
 	ReadOnly bool
+	// OwnerTags are the tags of VMs that grant permissions; Apply keeps those grants in step.
+	OwnerTags []OwnerTag
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -25,6 +27,7 @@ type Store struct {
 	writer *sqlx.DB // transactions that write
 	reader *sqlx.DB // the same as writer in PostgreSQL; a read-only pool in SQLite
 	tables map[Kind]*table
+	owners []OwnerTag
 }
 
 // Open connects to the database at url: sqlite:PATH, or postgres://USER@HOST/DATABASE?sslmode=MODE. It does not
@@ -41,6 +44,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	scheme, rest, _ := strings.Cut(url, ":")
 	var err error
+	if s.owners, err = wholeTags(o.OwnerTags); err != nil {
+		return nil, err
+	}
 	switch scheme {
 	case "sqlite":
 		s.d = sqliteDialect()

@@ -8,7 +8,7 @@ import (
 
 // Conformance runs every behaviour that a store must show, whatever the database: one subtest each, in parallel, each on
 // a migrated store of its own that open returns.
-func Conformance(t *testing.T, open func(testing.TB) *db.Store) {
+func Conformance(t *testing.T, open func(testing.TB, db.Options) *db.Store) {
 	t.Helper()
 	for _, c := range []struct {
 		name string
@@ -63,7 +63,10 @@ func Conformance(t *testing.T, open func(testing.TB) *db.Store) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			c.run(newFixture(t, open(t)))
+			c.run(newFixture(t, open(t, db.Options{})))
 		})
 	}
+	permissionConformance(t, open)
+	storedConformance(t, open)
+	observeConformance(t, open)
 }

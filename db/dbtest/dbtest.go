@@ -30,8 +30,14 @@ func PostgresURL(tb testing.TB) string {
 // Postgres returns a migrated store on a new PostgreSQL database.
 func Postgres(tb testing.TB) *db.Store {
 	tb.Helper()
+	return PostgresWith(tb, db.Options{})
+}
+
+// PostgresWith is Postgres with options.
+func PostgresWith(tb testing.TB, o db.Options) *db.Store {
+	tb.Helper()
 	s := postgres(tb)
-	store := open(tb, s.database(tb, s.template))
+	store := open(tb, s.database(tb, s.template), o)
 	if s.template == "" {
 		migrate(tb, store)
 	}
@@ -41,7 +47,13 @@ func Postgres(tb testing.TB) *db.Store {
 // SQLite returns a migrated store on a new file.
 func SQLite(tb testing.TB) *db.Store {
 	tb.Helper()
-	store := open(tb, "sqlite:"+filepath.Join(tb.TempDir(), "cache.db"))
+	return SQLiteWith(tb, db.Options{})
+}
+
+// SQLiteWith is SQLite with options.
+func SQLiteWith(tb testing.TB, o db.Options) *db.Store {
+	tb.Helper()
+	store := open(tb, "sqlite:"+filepath.Join(tb.TempDir(), "cache.db"), o)
 	migrate(tb, store)
 	return store
 }
@@ -59,9 +71,9 @@ func Each(t *testing.T, test func(t *testing.T, s *db.Store)) {
 	})
 }
 
-func open(tb testing.TB, url string) *db.Store {
+func open(tb testing.TB, url string, o db.Options) *db.Store {
 	tb.Helper()
-	store, err := db.Open(tb.Context(), url, db.Options{})
+	store, err := db.Open(tb.Context(), url, o)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func clustersFollow(f *fixture) {
 	changed := f.sync(beta)[0]
 	same(f, "cluster", db.Cluster{
 		ID: both[0].ID, Name: "beta", RAPIHost: "other.example.org", RAPIPort: 5080, RAPIUsername: "gwm", CredentialsHash: "new",
-		Enabled: true, Tags: db.List{},
+		Enabled: true, Source: db.SourceConfig, Tags: db.List{},
 	}, changed)
 	enabled := func() map[string]bool {
 		m := make(map[string]bool)

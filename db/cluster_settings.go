@@ -1,0 +1,259 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Who owns the settings of a cluster. The values are part of the SQL contract.
+const (
+	// SourceConfig is a cluster of the configuration file, or one that has left it and is frozen.
+	SourceConfig = "config"
+	// SourceDatabase is a cluster whose settings are kept in the database.
+	SourceDatabase = "database"
+)
+
+// Errors of the clusters kept in the database.
+var (
+	// ErrClusterExists means that there is a cluster of this name already.
+	ErrClusterExists = errors.New("there is a cluster of this name already")
+	// ErrClusterConfigured means that a cluster belongs to the configuration file, which alone may change it.
+	ErrClusterConfigured = errors.New("the cluster is one of the configuration file; change it there")
+	// ErrTwoSources means that a name stands in the configuration file and in the database.
+	ErrTwoSources = errors.New("the cluster is in the configuration file and in the database; take it out of the file, " +
+		"or out of the database with `updater clusters remove`")
+)
+
+// StoredCluster is a cluster whose settings are kept in the database.
+type StoredCluster struct {
+	Name     string `db:"name"`
+	RAPIURL  string `db:"rapi_url"`
+	Username string `db:"rapi_username"`
+	// At most one of PasswordSealed, a ciphertext that this package does not understand, and PasswordFile is set.
+	PasswordSealed     string `db:"password_sealed"`
+	PasswordFile       string `db:"password_file"`
+	PinSHA256          string `db:"tls_pin_sha256"`
+	CAFile             string `db:"tls_ca_file"`
+	ServerName         string `db:"tls_server_name"`
+	InsecureSkipVerify bool   `db:"tls_insecure"`
+	// Schedule is "" for that of the configuration.
+	Schedule string `db:"schedule"`
+	Enabled  bool   `db:"enabled"`
+}
+
+const selectStored = `
+SELECT name, rapi_url, rapi_username, password_sealed, password_file, tls_pin_sha256, tls_ca_file, tls_server_name,
+       tls_insecure, schedule, enabled
+FROM clusters WHERE source = '` + SourceDatabase + `'`
+
+// StoredClusters returns the clusters kept in the database, disabled ones included, by name, and the revision to which
+// they belong: once ClustersRevision gives another, they may have changed.
+func (s *Store) StoredClusters(ctx context.Context) ([]StoredCluster, int64, error) {
+	// In this order: an edit in between makes the revision look old, and the clusters are read once more.
+	revision, err := s.ClustersRevision(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	clusters := []StoredCluster{}
+	if err := s.read(ctx, &clusters, selectStored+" ORDER BY name"); err != nil {
+		return nil, 0, fmt.Errorf("reading the clusters kept in the database: %w", err)
+	}
+	return clusters, revision, nil
+}
+
+// ClustersRevision returns a number that grows with each edit of the clusters kept in the database; 0 before the first.
+func (s *Store) ClustersRevision(ctx context.Context) (int64, error) {
+	var revision int64
+	if err := s.read1(ctx, &revision, "SELECT coalesce(max(revision), 0) FROM cluster_revision"); err != nil {
+		return 0, fmt.Errorf("reading the revision of the clusters: %w", err)
+	}
+	return revision, nil
+}
+
+// read1 is read for a query that gives one value.
+func (s *Store) read1(ctx context.Context, dest any, query string, args ...any) error {
+	return s.reader.GetContext(ctx, dest, s.reader.Rebind(query), args...)
+}
+
+// editClusters runs an edit of one cluster's row, locked, and moves the revision on. The row is nil when there is none.
+func (s *Store) editClusters(ctx context.Context, name string, edit func(ctx context.Context, x *txn, row *Cluster) error) error {
+	return s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		// First, as the lock of all edits.
+		_, err := x.exec(ctx, `INSERT INTO cluster_revision (revision) VALUES (1)
+ON CONFLICT (only_row) DO UPDATE SET revision = cluster_revision.revision + 1`)
+		if err != nil {
+			return fmt.Errorf("moving the revision of the clusters on: %w", err)
+		}
+		var rows []Cluster
+		if err := x.all(ctx, &rows, selectClusters+" WHERE name = ?"+x.d.forUpdate, name); err != nil {
+			return fmt.Errorf("reading the cluster: %w", err)
+		}
+		if len(rows) == 0 {
+			return edit(ctx, x, nil)
+		}
+		return edit(ctx, x, &rows[0])
+	})
+}
+
+const addCluster = `
+INSERT INTO clusters (name, source, rapi_url, rapi_username, password_sealed, password_file, tls_pin_sha256, tls_ca_file,
+                      tls_server_name, tls_insecure, schedule, enabled)
+VALUES (?, '` + SourceDatabase + `', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (name) DO UPDATE
+SET source = excluded.source, rapi_url = excluded.rapi_url, rapi_username = excluded.rapi_username,
+    password_sealed = excluded.password_sealed, password_file = excluded.password_file,
+    tls_pin_sha256 = excluded.tls_pin_sha256, tls_ca_file = excluded.tls_ca_file,
+    tls_server_name = excluded.tls_server_name, tls_insecure = excluded.tls_insecure, schedule = excluded.schedule,
+    enabled = excluded.enabled, credentials_hash = ''`
+
+// AddCluster keeps a cluster in the database. One that has left the configuration file, or was removed without purging,
+// goes on with its rows. ErrClusterExists, ErrClusterConfigured.
+func (s *Store) AddCluster(ctx context.Context, c StoredCluster) error {
+	err := s.editClusters(ctx, c.Name, func(ctx context.Context, x *txn, row *Cluster) error {
+		switch {
+		case row == nil:
+		case row.Source == SourceDatabase:
+			return ErrClusterExists
+		case row.Enabled:
+			return ErrClusterConfigured
+		}
+		_, err := x.exec(ctx, addCluster, c.Name, c.RAPIURL, c.Username, c.PasswordSealed, c.PasswordFile, c.PinSHA256,
+			c.CAFile, c.ServerName, c.InsecureSkipVerify, c.Schedule, c.Enabled)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("adding cluster %q: %w", c.Name, err)
+	}
+	return nil
+}
+
+// SetClusterEnabled enables or disables a cluster kept in the database; a disabled one is frozen. ErrNotFound,
+// ErrClusterConfigured.
+func (s *Store) SetClusterEnabled(ctx context.Context, name string, enabled bool) error {
+	err := s.editClusters(ctx, name, func(ctx context.Context, x *txn, row *Cluster) error {
+		if err := stored(row); err != nil {
+			return err
+		}
+		_, err := x.exec(ctx, "UPDATE clusters SET enabled = ? WHERE id = ?", enabled, row.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("changing cluster %q: %w", name, err)
+	}
+	return nil
+}
+
+func stored(row *Cluster) error {
+	switch {
+	case row == nil:
+		return ErrNotFound
+	case row.Source != SourceDatabase:
+		return ErrClusterConfigured
+	}
+	return nil
+}
+
+const forgetCluster = `
+UPDATE clusters
+SET source = '` + SourceConfig + `', enabled = false, rapi_url = '', password_sealed = '', password_file = '',
+    tls_pin_sha256 = '', tls_ca_file = '', tls_server_name = '', tls_insecure = false, schedule = ''
+WHERE id = ?`
+
+// RemoveCluster forgets the settings of a cluster kept in the database, its password with them; its rows stay, frozen.
+// With purge it deletes everything of the cluster, permissions included, for good; that is possible for a frozen cluster
+// that has left the configuration file, too. ErrNotFound, ErrClusterConfigured.
+func (s *Store) RemoveCluster(ctx context.Context, name string, purge bool) error {
+	err := s.editClusters(ctx, name, func(ctx context.Context, x *txn, row *Cluster) error {
+		err := stored(row)
+		if purge && row != nil && !row.Enabled {
+			err = nil
+		}
+		if err != nil {
+			return err
+		}
+		statement := forgetCluster
+		if purge {
+			statement = "DELETE FROM clusters WHERE id = ?"
+		}
+		_, err = x.exec(ctx, statement, row.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("removing cluster %q: %w", name, err)
+	}
+	return nil
+}
+
+// RekeyClusters gives every sealed password, with the name of its cluster, to reseal and stores what comes back: all of
+// them, in one transaction, or none. It returns their number. reseal may be called several times for the same cluster.
+func (s *Store) RekeyClusters(ctx context.Context, reseal func(name, sealed string) (string, error)) (int, error) {
+	n := 0
+	err := s.editClusters(ctx, "", func(ctx context.Context, x *txn, _ *Cluster) error {
+		var clusters []StoredCluster
+		if err := x.all(ctx, &clusters, selectStored+" AND password_sealed <> '' ORDER BY id"+x.d.forUpdate); err != nil {
+			return fmt.Errorf("reading the clusters: %w", err)
+		}
+		for _, c := range clusters {
+			sealed, err := reseal(c.Name, c.PasswordSealed)
+			if err != nil {
+				return fmt.Errorf("cluster %q: %w", c.Name, err)
+			}
+			if _, err := x.exec(ctx, "UPDATE clusters SET password_sealed = ? WHERE name = ?", sealed, c.Name); err != nil {
+				return fmt.Errorf("cluster %q: %w", c.Name, err)
+			}
+		}
+		n = len(clusters)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("sealing the passwords anew: %w", err)
+	}
+	return n, nil
+}
+
+// ApprovedRemovals says how many removals of a kind were approved.
+type ApprovedRemovals struct {
+	Kind  Kind `db:"kind" json:"kind"`
+	Count int  `db:"pending_count" json:"count"`
+	// Since is when the answer began that has lacked the objects last.
+	Since *time.Time `db:"snapshot_at" json:"snapshot_at"`
+}
+
+// ApproveRemovals approves the removals of a cluster that are withheld at this moment: the next complete answer of each
+// kind may remove as many, and no more. It returns what was approved; nothing, when nothing is withheld. ErrNotFound,
+// ErrDisabled.
+func (s *Store) ApproveRemovals(ctx context.Context, name string) ([]ApprovedRemovals, error) {
+	var approved []ApprovedRemovals
+	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		var rows []Cluster
+		if err := x.all(ctx, &rows, selectClusters+" WHERE name = ?", name); err != nil {
+			return fmt.Errorf("reading the cluster: %w", err)
+		}
+		switch {
+		case len(rows) == 0:
+			return ErrNotFound
+		case !rows[0].Enabled:
+			return ErrDisabled
+		}
+		approved = []ApprovedRemovals{}
+		const pending = " FROM freshness WHERE cluster_id = ? AND pending_count > 0"
+		if err := x.all(ctx, &approved, "SELECT kind, pending_count, snapshot_at"+pending+" ORDER BY kind"+x.d.forUpdate, rows[0].ID); err != nil {
+			return fmt.Errorf("reading what is withheld: %w", err)
+		}
+		for i := range approved {
+			cleanField(&approved[i].Since)
+			_, err := x.exec(ctx, "UPDATE freshness SET approved_count = ? WHERE cluster_id = ? AND kind = ?",
+				approved[i].Count, rows[0].ID, approved[i].Kind)
+			if err != nil {
+				return fmt.Errorf("approving: %w", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("approving the removals of cluster %q: %w", name, err)
+	}
+	return approved, nil
+}

@@ -1,0 +1,133 @@
+package dbtest
+
+import (
+	"testing"
+	"time"
+
+	"ganeticache/db"
+)
+
+// observeConformance holds what both databases show of single observations and of leases.
+func observeConformance(t *testing.T, open func(testing.TB, db.Options) *db.Store) {
+	t.Helper()
+	for _, c := range []struct {
+		name string
+		run  func(*fixture)
+	}{
+		{"one object is created, updated, removed and restored", observed},
+		{"an unchanged object is stamped and nothing else", observedUnchanged},
+		{"no older snapshot undoes an observation", observedThenOlder},
+		{"an older observation changes nothing", observedTooLate},
+		{"one process has a cluster's lease at a time", leases},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(newFixture(t, open(t, db.Options{})))
+		})
+	}
+}
+
+// see stores one observation of a VM, or that it is gone.
+func (f *fixture) see(at time.Time, item db.Item, gone string) db.Outcome {
+	f.Helper()
+	o := db.Observation{ClusterID: f.cluster.ID, Kind: db.KindVM, StartedAt: at, Gone: gone, Explain: true}
+	if gone == "" {
+		for copied := range sequence([]db.Item{item}) {
+			o.Item = copied
+			return must(f.s.Observe(f.ctx(), o))(f)
+		}
+	}
+	return must(f.s.Observe(f.ctx(), o))(f)
+}
+
+func observed(f *fixture) {
+	f.apply(db.KindVM, vm("u1", "web"))
+	before := f.freshness(db.KindVM)
+	for _, step := range []struct {
+		item db.Item
+		gone string
+		want counts
+		live map[string]string
+	}{
+		{item: vm("u2", "db"), want: counts{Created: 1}, live: map[string]string{"u1": "web", "u2": "db"}},
+		{item: vm("u2", "db", func(v *db.VM) { v.Status = "ADMIN_down" }), want: counts{Updated: 1}, live: map[string]string{"u1": "web", "u2": "db"}},
+		{gone: "u2", want: counts{Removed: 1}, live: map[string]string{"u1": "web"}},
+		{gone: "u2", live: map[string]string{"u1": "web"}},
+		{item: vm("u2", "db2"), want: counts{Restored: 1}, live: map[string]string{"u1": "web", "u2": "db2"}},
+	} {
+		generation := f.freshness(db.KindVM).Generation
+		out := f.see(f.tick(), step.item, step.gone)
+		same(f, "outcome", step.want, countsOf(out))
+		same(f, "live", step.live, f.live())
+		if moved := f.freshness(db.KindVM).Generation - generation; (moved == 1) != (step.want != counts{}) {
+			f.Errorf("the generation moved by %d with outcome %+v", moved, step.want)
+		}
+	}
+	after := f.freshness(db.KindVM)
+	after.Generation = before.Generation
+	same(f, "freshness, the generation aside", before, after)
+}
+
+func observedUnchanged(f *fixture) {
+	f.apply(db.KindVM, vm("u1", "web"))
+	before := f.freshness(db.KindVM)
+	at := f.tick()
+	same(f, "outcome", counts{}, countsOf(f.see(at, vm("u1", "web"), "")))
+	same(f, "freshness", before, f.freshness(db.KindVM))
+	view := must(f.s.VM(f.ctx(), db.VMRef{Cluster: "alpha", Name: "web"}, nil))(f)
+	same(f, "cached at", at, view.CachedAt.UTC())
+}
+
+// observedThenOlder applies a snapshot whose request began before an observation and that was compared after it: it must
+// neither bring back, nor remove, nor overwrite what was seen later.
+func observedThenOlder(f *fixture) {
+	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "db"))
+	f.see(f.now.Add(time.Hour), vm("u1", "web", func(v *db.VM) { v.Status = "ADMIN_down" }), "")
+	f.see(f.now.Add(time.Hour), db.Item{}, "u2")
+	f.see(f.now.Add(time.Hour), vm("u3", "new"), "")
+	before := f.vms()
+	out := f.apply(db.KindVM, vm("u1", "web"), vm("u2", "db"))
+	same(f, "outcome", counts{}, countsOf(out))
+	same(f, "rows", before, f.vms())
+	same(f, "live", map[string]string{"u1": "web", "u3": "new"}, f.live())
+}
+
+func observedTooLate(f *fixture) {
+	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "db"))
+	late := f.now.Add(-time.Second)
+	before := f.vms()
+	same(f, "update", []string{"u1"}, f.see(late, vm("u1", "old"), "").Skipped)
+	same(f, "removal", []string{"u2"}, f.see(late, db.Item{}, "u2").Skipped)
+	same(f, "rows", before, f.vms())
+}
+
+func leases(f *fixture) {
+	acquire := func(holder string, ttl time.Duration) (db.Lease, bool) {
+		l, got, err := f.s.AcquireLease(f.ctx(), f.cluster.ID, holder, ttl)
+		if err != nil {
+			f.Fatal(err)
+		}
+		return l, got
+	}
+	first, got := acquire("a", time.Hour)
+	same(f, "a takes it", true, got)
+	_, got = acquire("b", time.Hour)
+	same(f, "b must wait", false, got)
+	again, got := acquire("a", time.Hour)
+	same(f, "a renews it", first, again)
+	same(f, "a renews it", true, got)
+	if err := f.s.ReleaseLease(f.ctx(), first); err != nil {
+		f.Fatal(err)
+	}
+	second, got := acquire("b", 0) // which is over at once
+	same(f, "b takes it", true, got)
+	same(f, "the token grows", first.Token+1, second.Token)
+	third, got := acquire("a", time.Hour)
+	same(f, "a takes it when it is over", true, got)
+	if err := f.s.ReleaseLease(f.ctx(), second); err != nil {
+		f.Fatal(err)
+	}
+	_, got = acquire("b", time.Hour)
+	same(f, "b gives back what it no longer has, and a keeps it", false, got)
+	same(f, "the token grows", second.Token+1, third.Token)
+}

@@ -1,0 +1,97 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Observation is what a cluster said of one object that it was asked about, outside of any snapshot.
+type Observation struct {
+	ClusterID int64
+	Kind      Kind
+	// StartedAt is when the request started; it becomes observed_at of the row, changed or not.
+	StartedAt time.Time
+	// Item is the object as it is; its Row must not be nil. It is ignored when Gone is set.
+	Item Item
+	// Gone is the key of an object that the cluster no longer has.
+	Gone string
+	// Explain fills Outcome.Changes.
+	Explain bool
+}
+
+// Observe stores one observation: the row is created, updated, restored or removed, unless a newer observation is on
+// record (then it is in Outcome.Skipped). An unchanged row is stamped with the time, so that no older snapshot overwrites
+// or removes it. Whatever else changes the row moves the kind's generation on, so that a snapshot that was compared before
+// is compared again. The kind's freshness stays what it was: one object says nothing about the others.
+//
+// ErrDisabled, ErrNotFound: nothing is written.
+func (s *Store) Observe(ctx context.Context, o Observation) (Outcome, error) {
+	t, err := s.tableOf(o.Kind)
+	if err != nil {
+		return Outcome{}, err
+	}
+	snap := Snapshot{ClusterID: o.ClusterID, Kind: o.Kind, StartedAt: cleanTime(o.StartedAt), Explain: o.Explain}
+	if o.Gone != "" {
+		snap.Missing = []string{o.Gone}
+	}
+	var out Outcome
+	err = s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, keys: make(map[string]bool)}
+		err := a.observe(ctx, o)
+		out = a.out
+		return err
+	})
+	if err != nil {
+		return Outcome{}, fmt.Errorf("storing one %s of cluster %d: %w", o.Kind, o.ClusterID, err)
+	}
+	return out, nil
+}
+
+func (a *applier) observe(ctx context.Context, o Observation) error {
+	var err error
+	if a.fresh, err = lockFreshness(ctx, a.x, o.ClusterID, o.Kind); err != nil {
+		return err
+	}
+	if o.Gone != "" {
+		_, err = a.remove(ctx)
+	} else {
+		err = a.observeItem(ctx, o.Item)
+	}
+	if err != nil {
+		return err
+	}
+	last, err := a.recordChanges(ctx)
+	if err != nil {
+		return err
+	}
+	a.out.Generation = a.fresh.Generation
+	if a.out.RowsWritten == 0 {
+		return nil
+	}
+	a.fresh.Generation++
+	a.out.Generation = a.fresh.Generation
+	if err := a.fresh.save(ctx, a.x); err != nil {
+		return err
+	}
+	return notify(ctx, a.x, o.ClusterID, o.Kind, last)
+}
+
+func (a *applier) observeItem(ctx context.Context, item Item) error {
+	if err := a.take(ctx, item); err != nil {
+		return err
+	}
+	if err := a.flushChunk(ctx); err != nil {
+		return err
+	}
+	if len(a.bad) > 0 {
+		return fmt.Errorf("the object cannot be stored: %s", a.quarantined[0].reason)
+	}
+	// Not counted as written: the record that snapshots are compared with is what it was.
+	stamp := "UPDATE " + a.t.name + " SET observed_at = ? WHERE cluster_id = ? AND uuid = ? AND observed_at < ?"
+	_, err := a.x.exec(ctx, stamp, a.snap.StartedAt, a.snap.ClusterID, item.Row.Base().UUID, a.snap.StartedAt)
+	if err != nil {
+		return fmt.Errorf("stamping the row: %w", err)
+	}
+	return nil
+}
