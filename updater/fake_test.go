@@ -67,3 +67,7 @@ func (s fakeSource) Info(ctx context.Context) (ganeti.Answer, error) { return s.
 func (s fakeSource) Bulk(context.Context, ganeti.Resource, *ganeti.Index) (*ganeti.Delta, error) {
 	panic("the tests that use this source never get so far")
 }
+
+func (s fakeSource) Item(context.Context, ganeti.Resource, string) (ganeti.Answer, error) {
+	panic("the tests that use this source never ask about one object")
+}

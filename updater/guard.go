@@ -14,19 +14,22 @@ const reasonWithheld = "removals_withheld"
 
 // Guard decides whether objects that a complete snapshot no longer has are removed. A broken answer that happens to be
 // well-formed must not empty a cache on which permissions hang, so that a large or total loss has to be seen again
-// before it is believed. The zero Guard has the defaults.
+// before it is believed.
 type Guard struct {
-	// MaxObjects and MaxPercent: losing more than both at once is suspicious. 10 objects and 25 % when zero.
+	// MaxObjects and MaxPercent: losing more than both at once is suspicious.
 	MaxObjects int
 	MaxPercent int
-	// Snapshots is how many further complete snapshots must show the same absence before it is believed; 3 when zero.
+	// Snapshots is how many further complete snapshots must show the same absence before it is believed.
 	Snapshots int
 }
+
+// DefaultGuard distrusts losing more than 10 objects that are more than a quarter of their kind, until three further
+// snapshots agree.
+func DefaultGuard() Guard { return Guard{MaxObjects: 10, MaxPercent: 25, Snapshots: 3} }
 
 // Decide is pure: what it needs to remember comes in r.Pending and goes out in the decision, and the store keeps it.
 // Losing every object of a kind is always suspicious, however few there were.
 func (g Guard) Decide(k db.Kind, r db.Removals) db.Decision {
-	g = g.withDefaults()
 	absent := len(r.Absent)
 	everything := absent == r.Live
 	many := absent > g.MaxObjects && absent*100 > g.MaxPercent*r.Live
@@ -45,22 +48,10 @@ func (g Guard) Decide(k db.Kind, r db.Removals) db.Decision {
 		Pending: p,
 		Reason:  reasonWithheld,
 		Error: fmt.Sprintf("withholding the removal of %d of %d %ss that the answer no longer lists; "+
-			"check the cluster: they are removed when %d more complete answers in a row lack the same ones",
+			"check the cluster: they are removed when %d more complete answers in a row lack the same ones, "+
+			"or with the next one after `updater clusters approve-removals`",
 			absent, r.Live, k, left),
 	}
-}
-
-func (g Guard) withDefaults() Guard {
-	if g.MaxObjects == 0 {
-		g.MaxObjects = 10
-	}
-	if g.MaxPercent == 0 {
-		g.MaxPercent = 25
-	}
-	if g.Snapshots == 0 {
-		g.Snapshots = 3
-	}
-	return g
 }
 
 // digestKeys names a set of keys, whatever their order.

@@ -35,10 +35,16 @@ func TestGuard_Decide(t *testing.T) {
 		{name: "everything of many", live: 100, gone: 100, allow: false},
 		{name: "everything of one", live: 1, gone: 1, allow: false},
 		{name: "nothing there, nothing gone", live: 0, gone: 0, allow: true},
-		{name: "own limits", guard: updater.Guard{MaxObjects: 1, MaxPercent: 1}, live: 100, gone: 2, allow: false},
+		{name: "own limits", guard: updater.Guard{MaxObjects: 1, MaxPercent: 1, Snapshots: 1}, live: 100, gone: 2, allow: false},
+		{name: "no object without asking", guard: updater.Guard{Snapshots: 1}, live: 100, gone: 1, allow: false},
+		{name: "switched off", guard: updater.Guard{MaxPercent: 100, Snapshots: 1}, live: 100, gone: 99, allow: true},
+		{name: "switched off, but everything gone", guard: updater.Guard{MaxPercent: 100, Snapshots: 1}, live: 100, gone: 100, allow: false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
+			if tt.guard == (updater.Guard{}) {
+				tt.guard = updater.DefaultGuard()
+			}
 			d := tt.guard.Decide(db.KindVM, db.Removals{Live: tt.live, Absent: keys(tt.gone)})
 			if d.Allow != tt.allow {
 				t.Errorf("losing %d of %d: allow = %v, want %v", tt.gone, tt.live, d.Allow, tt.allow)
@@ -52,7 +58,7 @@ func TestGuard_Decide(t *testing.T) {
 
 func TestGuard_BelievesTheSameAbsenceAfterThreeFurtherSnapshots(t *testing.T) {
 	t.Parallel()
-	var g updater.Guard
+	g := updater.DefaultGuard()
 	gone := keys(50)
 	var pending db.Pending
 	for snapshot := 1; snapshot <= 4; snapshot++ {
@@ -71,7 +77,7 @@ func TestGuard_BelievesTheSameAbsenceAfterThreeFurtherSnapshots(t *testing.T) {
 
 func TestGuard_StartsOverWhenTheAbsenceChanges(t *testing.T) {
 	t.Parallel()
-	var g updater.Guard
+	g := updater.DefaultGuard()
 	first := g.Decide(db.KindVM, db.Removals{Live: 100, Absent: keys(50)})
 	first.Pending.Seen = 3
 	second := g.Decide(db.KindVM, db.Removals{Live: 100, Absent: keys(51), Pending: first.Pending})

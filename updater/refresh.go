@@ -19,6 +19,8 @@ import (
 type RefreshOptions struct {
 	// All refreshes every scheduled kind, whatever is due and however the cluster failed before.
 	All bool
+	// Kinds refreshes these kinds and the cluster's own info, whatever is due; db.KindCluster alone means the info only.
+	Kinds []db.Kind
 	// Progress, when set, is called before each step with the number of steps done and in all, and after the last one.
 	Progress func(step string, done, total int)
 }
@@ -92,10 +94,7 @@ func (r *run) do(ctx context.Context) {
 		return
 	}
 	r.fresh = fresh
-	if r.kinds = r.t.plan.due(r.u.now(), fresh); r.opts.All {
-		r.kinds = r.t.plan.scheduled()
-	}
-	if len(r.kinds) == 0 {
+	if r.kinds = r.choose(); len(r.kinds) == 0 && len(r.opts.Kinds) == 0 {
 		return
 	}
 	if err := r.begin(ctx); err != nil {
@@ -114,6 +113,18 @@ func (r *run) do(ctx context.Context) {
 	}
 	r.finish(ctx)
 	r.progress("done", len(r.kinds)+1)
+}
+
+// choose lists the kinds to refresh.
+func (r *run) choose() []kind {
+	switch {
+	case len(r.opts.Kinds) > 0:
+		return slices.DeleteFunc(kinds(), func(k kind) bool { return !slices.Contains(r.opts.Kinds, k.name) })
+	case r.opts.All:
+		return r.t.plan.scheduled()
+	default:
+		return r.t.plan.due(r.u.now(), r.fresh)
+	}
 }
 
 // begin reaches the cluster and makes sure that it is the one on record.

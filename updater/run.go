@@ -21,6 +21,7 @@ func (u *Updater) Run(ctx context.Context) error {
 	defer abandon()
 	s := u.newScheduler(ctx, work)
 	s.sync()
+	s.beat()
 	s.cron.Start()
 	for {
 		select {

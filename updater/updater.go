@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -42,6 +43,7 @@ type Store interface {
 type Source interface {
 	Info(ctx context.Context) (ganeti.Answer, error)
 	Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error)
+	Item(ctx context.Context, r ganeti.Resource, name string) (ganeti.Answer, error)
 }
 
 // Cluster is one cluster to keep fresh.
@@ -54,6 +56,8 @@ type Cluster struct {
 	// Schedules says when each kind is refreshed; a kind that is absent never is. The cluster's own info is read with
 	// every refresh and needs no entry.
 	Schedules map[db.Kind]cron.Schedule
+	// Stored says that the settings are kept in the database, which alone decides whether there is such a cluster.
+	Stored bool
 }
 
 // Options are the parts and settings of an [Updater]. Store, Connect and Hash are required.
@@ -72,7 +76,8 @@ type Options struct {
 	KeepOthers bool
 	// Concurrency is how many clusters are refreshed at the same time; 8 when zero.
 	Concurrency int
-	Guard       Guard
+	// Guard against mass removals; DefaultGuard when it is the zero Guard.
+	Guard Guard
 	// Retention is how long a tombstone is kept; zero keeps tombstones for ever.
 	Retention time.Duration
 	// DryRun fetches and compares, and writes nothing at all.
@@ -102,6 +107,8 @@ type Updater struct {
 	mu      sync.Mutex
 	targets map[string]*target
 	order   []string
+	// heard is when the scheduler was last alive, in nanoseconds since 1970; 0 before it began.
+	heard atomic.Int64
 	// reloaded carries the news of a new set of clusters to the scheduler.
 	reloaded chan struct{}
 }
@@ -136,6 +143,9 @@ func New(ctx context.Context, o Options) (*Updater, error) {
 	}
 	if o.Grace <= 0 {
 		o.Grace = 8 * time.Second
+	}
+	if o.Guard == (Guard{}) {
+		o.Guard = DefaultGuard()
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -227,7 +237,7 @@ func (u *Updater) record(ctx context.Context, clusters []Cluster) ([]db.Cluster,
 	}
 	settings := make([]db.ClusterSettings, 0, len(clusters))
 	for _, c := range clusters {
-		cs := db.ClusterSettings{Name: c.Name}
+		cs := db.ClusterSettings{Name: c.Name, Stored: c.Stored}
 		s, err := c.Settings()
 		if host, port, addrErr := s.HostPort(); addrErr == nil {
 			cs.RAPIHost, cs.RAPIPort, cs.RAPIUsername = host, port, s.Username

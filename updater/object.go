@@ -1,0 +1,288 @@
+package updater
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ganeticache/db"
+	"ganeticache/ganeti"
+)
+
+// object is one cached object that is to be asked about.
+type object struct {
+	cluster    string
+	clusterID  int64
+	kind       db.Kind
+	uuid, name string
+}
+
+func (o object) label() string {
+	if o.name != "" {
+		return o.name
+	}
+	return o.uuid
+}
+
+// leaseTime bounds how long a process that died keeps others from refreshing a cluster for their readers.
+const leaseTime = 30 * time.Second
+
+// leasePoll is how often a reader looks whether another process has done its work.
+const leasePoll = 50 * time.Millisecond
+
+// refreshObject brings one row up to date. All callers that want the same object at the same time share one call.
+func (r *Reader) refreshObject(ctx context.Context, o object, opts readOptions) error {
+	key := fmt.Sprintf("%d/%s/%s/%s", o.clusterID, o.kind, o.uuid, o.name)
+	began := r.u.now()
+	return r.share(ctx, key, func(ctx context.Context) error {
+		if err := r.backingOff(ctx, o.clusterID, o.kind, opts); err != nil {
+			return err
+		}
+		return r.underLease(ctx, o.clusterID, func(ctx context.Context) (bool, error) {
+			return r.observed(ctx, o, opts, began)
+		}, func(ctx context.Context) error { return r.u.refreshObject(ctx, r.store, o) })
+	})
+}
+
+// share runs do once for all callers with the same key. It goes on when the caller that began it leaves; each caller
+// waits as long as it likes.
+func (r *Reader) share(ctx context.Context, key string, do func(context.Context) error) error {
+	done := r.flights.DoChan(key, func() (any, error) { return nil, do(context.WithoutCancel(ctx)) })
+	select {
+	case res := <-done:
+		return res.Err
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for a refresh: %w", ctx.Err())
+	}
+}
+
+// backingOff gives the remembered error of a cluster that failed and is not due again; a caller that insists is not held
+// back.
+func (r *Reader) backingOff(ctx context.Context, clusterID int64, k db.Kind, opts readOptions) error {
+	if opts.must {
+		return nil
+	}
+	fresh, err := r.store.Freshness(ctx, clusterID)
+	if err != nil {
+		return &storeError{err}
+	}
+	now := r.u.now()
+	for _, kind := range []db.Kind{db.KindCluster, k} {
+		if f := fresh[kind]; f.ConsecutiveFailures > 0 && f.NextDueAt != nil && f.NextDueAt.After(now) {
+			return fmt.Errorf("%w (in %s): %s", errBackingOff, f.NextDueAt.Sub(now).Round(time.Second), f.Error)
+		}
+	}
+	return nil
+}
+
+// underLease runs do while this process holds the cluster's lease, so that of several processes one asks the cluster.
+// While another has it, done is asked whether that one has already done what is wanted. Within the process, a cluster is
+// asked about one thing at a time anyway.
+func (r *Reader) underLease(ctx context.Context, clusterID int64, done func(context.Context) (bool, error), do func(context.Context) error) error {
+	gate, _ := r.gates.LoadOrStore(clusterID, make(chan struct{}, 1))
+	turn, _ := gate.(chan struct{})
+	if err := acquire(ctx, turn); err != nil {
+		return err
+	}
+	defer release(turn)
+	for {
+		lease, got, err := r.store.AcquireLease(ctx, clusterID, r.holder, leaseTime)
+		if err != nil {
+			return &storeError{err}
+		}
+		if got {
+			// Somebody may have done it between our look and our turn.
+			ok, err := done(ctx)
+			if !ok && err == nil {
+				err = do(ctx)
+			}
+			if releaseErr := r.store.ReleaseLease(ctx, lease); releaseErr != nil && err == nil {
+				err = &storeError{releaseErr}
+			}
+			return err
+		}
+		if ok, err := done(ctx); ok || err != nil {
+			return err
+		}
+		select {
+		case <-time.After(leasePoll):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// observed says whether somebody has asked about the object meanwhile: lately enough for the reader, or, for one that
+// insists, since it began.
+func (r *Reader) observed(ctx context.Context, o object, opts readOptions, began time.Time) (bool, error) {
+	fresh, err := r.store.Freshness(ctx, o.clusterID)
+	if err != nil {
+		return false, &storeError{err}
+	}
+	if r.satisfied(fresh[o.kind].RefreshedAt, opts, began) {
+		return true, nil
+	}
+	if o.kind != db.KindVM {
+		return false, nil
+	}
+	v, err := r.store.VM(ctx, db.VMRef{Cluster: o.cluster, UUID: o.uuid, Name: o.name}, nil)
+	switch {
+	case errors.Is(err, db.ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, &storeError{err}
+	}
+	return r.satisfied(&v.ObservedAt, opts, began), nil
+}
+
+func (r *Reader) satisfied(at *time.Time, opts readOptions, began time.Time) bool {
+	if opts.must {
+		return at != nil && !at.Before(began)
+	}
+	return !opts.stale(at, r.u.now())
+}
+
+// refreshObject asks a cluster about one object and stores the answer. A failure is remembered in the freshness of its
+// kind.
+func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) error {
+	t, err := u.target(o.cluster)
+	if err != nil {
+		return err
+	}
+	q := &question{u: u, store: store, o: o, plan: t.plan}
+	err = q.ask(ctx, t.cluster)
+	if err == nil || Reason(err) == "canceled" || Reason(err) == "database" {
+		return err
+	}
+	now := u.now().UTC()
+	first := t.plan.Next(now)
+	_, recErr := store.RecordFailure(ctx, o.clusterID, db.Failure{
+		Kinds: []db.Kind{o.kind}, AttemptedAt: now, Error: err.Error(), Reason: Reason(err),
+		NextDue: func(failures int) time.Time {
+			return u.now().UTC().Add(backoff(t.plan.Next(first).Sub(first), failures, 0))
+		},
+	})
+	if recErr != nil {
+		return errors.Join(err, &storeError{recErr})
+	}
+	return err
+}
+
+// question is one object of one cluster being asked about.
+type question struct {
+	u     *Updater
+	store ReadStore
+	o     object
+	plan  plan
+	src   Source
+}
+
+func (q *question) ask(ctx context.Context, c Cluster) error {
+	settings, err := c.Settings()
+	if err != nil {
+		return &settingsError{err}
+	}
+	if q.src, err = q.u.opts.Connect(settings); err != nil {
+		return &settingsError{err}
+	}
+	k, ok := kindOf(q.o.kind)
+	if !ok {
+		return fmt.Errorf("kind %s has no single objects", q.o.kind)
+	}
+	a, err := q.src.Item(ctx, k.resource, q.o.label())
+	if err != nil && !errors.Is(err, ganeti.ErrNotFound) {
+		return err
+	}
+	if err == nil {
+		it := k.item(a.Body)
+		if it.Row != nil && it.Key == q.o.uuid {
+			return q.observe(ctx, db.Observation{StartedAt: a.StartedAt, Item: it})
+		}
+	}
+	// Nothing of that name, or another object: renamed, removed, made anew, or another cluster behind the address.
+	if k.name != db.KindVM {
+		return q.refreshKind(ctx)
+	}
+	return q.askByUUID(ctx, k, a)
+}
+
+// askByUUID settles what became of a VM whose name no longer leads to it. named is what answers to the name now, if
+// anything does.
+func (q *question) askByUUID(ctx context.Context, k kind, named ganeti.Answer) error {
+	if err := q.sameCluster(ctx); err != nil {
+		return err
+	}
+	if named.Body != nil {
+		it := k.item(named.Body)
+		if it.Row == nil {
+			return fmt.Errorf("the answer about %s cannot be stored: %s", q.o.label(), it.Reason)
+		}
+		if err := q.observe(ctx, db.Observation{StartedAt: named.StartedAt, Item: it}); err != nil {
+			return err
+		}
+	}
+	if q.o.uuid == "" {
+		return nil
+	}
+	asked := q.u.now().UTC()
+	a, err := q.src.Item(ctx, k.resource, q.o.uuid)
+	switch {
+	case errors.Is(err, ganeti.ErrNotFound):
+		return q.observe(ctx, db.Observation{StartedAt: asked, Gone: q.o.uuid})
+	case err != nil:
+		return err
+	}
+	it := k.item(a.Body)
+	if it.Row == nil {
+		return fmt.Errorf("the answer about %s cannot be stored: %s", q.o.uuid, it.Reason)
+	}
+	return q.observe(ctx, db.Observation{StartedAt: a.StartedAt, Item: it})
+}
+
+// sameCluster makes sure that the cluster on record answers, before its silence about an object is believed.
+func (q *question) sameCluster(ctx context.Context) error {
+	row, err := q.store.ClusterByName(ctx, q.o.cluster)
+	if err != nil {
+		return &storeError{err}
+	}
+	a, err := q.src.Info(ctx)
+	if err != nil {
+		return err
+	}
+	info, err := ganeti.DecodeInfo(a.Body)
+	if err != nil {
+		return err
+	}
+	if row.UUID != "" && row.UUID != info.UUID {
+		return &OtherClusterError{Want: row.UUID, Got: info.UUID}
+	}
+	return nil
+}
+
+// refreshKind settles it by one bulk call: nodes, groups and networks are few, and RAPI does not know them by uuid.
+func (q *question) refreshKind(ctx context.Context) error {
+	res, err := q.u.Refresh(ctx, q.o.cluster, RefreshOptions{Kinds: []db.Kind{q.o.kind}})
+	if err != nil {
+		return err
+	}
+	return res.Err()
+}
+
+func (q *question) observe(ctx context.Context, o db.Observation) error {
+	o.ClusterID, o.Kind = q.o.clusterID, q.o.kind
+	if _, err := q.store.Observe(ctx, o); err != nil {
+		return &storeError{err}
+	}
+	return nil
+}
+
+// kindOf finds a kind by its name.
+func kindOf(name db.Kind) (kind, bool) {
+	for _, k := range kinds() {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return kind{}, false
+}
