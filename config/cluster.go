@@ -35,10 +35,15 @@ type Cluster struct {
 	MaxBody int64 `koanf:"max_body"`
 	// Enabled says whether the cluster is refreshed. Default true. A disabled one freezes: its rows stay as they are.
 	Enabled bool `koanf:"enabled"`
+	// Stored says that the cluster is kept in the database; see Config.Adopt.
+	Stored bool `koanf:"-"`
 
 	// lookup finds an environment variable; nil means the process's own environment. A function, because a map in its
 	// place would print every password with %+v.
 	lookup func(string) (string, bool)
+	// secret gives the password of a stored cluster that has it in the database; problem is what is wrong with such a one.
+	secret  func() (ganeti.Secret, error)
+	problem error
 }
 
 // TLS says how RAPI's certificate is checked. At most one of the pin, the CA file and InsecureSkipVerify is given; none
@@ -61,6 +66,9 @@ type TLS struct {
 // one that concerns the password, the other settings are returned all the same.
 func (c Cluster) Settings() (ganeti.Settings, error) {
 	s := c.settings()
+	if c.problem != nil {
+		return s, c.problem
+	}
 	var err error
 	if s.Password, err = c.password(); err != nil {
 		return s, fmt.Errorf("reading the password of cluster %s: %w", c.Name, err)
@@ -87,6 +95,8 @@ func (c Cluster) password() (ganeti.Secret, error) {
 	switch {
 	case c.PasswordFile != "" && c.PasswordEnv != "":
 		return "", errors.New("password_file and password_env are both set; keep one")
+	case c.secret != nil:
+		return c.secret()
 	case c.PasswordFile != "":
 		return readPassword(c.PasswordFile)
 	case c.PasswordEnv != "":

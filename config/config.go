@@ -43,6 +43,13 @@ type Config struct {
 	// Listen is the address of metrics, health and read API. Default 127.0.0.1:9150; empty means no listener.
 	Listen string `koanf:"listen"`
 
+	// API says who reads over HTTP, and how much.
+	API API `koanf:"api"`
+
+	// MaxAge is how old a row may be before the read API has Ganeti asked about it, unless the reader says otherwise.
+	// Default 10m. It lies above the schedules, so that reading is the fallback and not what keeps rows fresh.
+	MaxAge time.Duration `koanf:"max_age"`
+
 	// Retention is how long a removed object is kept as a tombstone. Default 720h (30 days). An object that returns
 	// within that time is the same row again, with its id and its permissions; later it is a new one.
 	Retention time.Duration `koanf:"retention"`
@@ -57,9 +64,13 @@ type Config struct {
 	// changes nothing.
 	MaxBody int64 `koanf:"max_body"`
 
-	// SecretKeyFile names the key of the credentials' hashes; see Config.SecretKey. Default: none. Updaters on several
-	// machines that share a database need the same one, or each would replace the hashes of the other.
+	// SecretKeyFile names the key of the credentials' hashes and of the passwords sealed in the database; see
+	// Config.SecretKey. Default: systemd's credential secret_key, if there is one, else none. Updaters on several machines
+	// that share a database need the same one, or each would replace the hashes of the other.
 	SecretKeyFile string `koanf:"secret_key_file"`
+
+	// OwnerTags says which tags of VMs grant permissions. Default: none.
+	OwnerTags OwnerTags `koanf:"owner_tags"`
 
 	// Log says what is logged, and how.
 	Log Log `koanf:"log"`
@@ -92,6 +103,19 @@ type Schedules struct {
 	Job string `koanf:"job"`
 }
 
+// API says who reads over HTTP, and how much.
+type API struct {
+	// Enabled says whether the listener serves what is cached, and not only metrics and health. Default true.
+	Enabled bool `koanf:"enabled"`
+	// TokensFile names the file with the hashes of the tokens. Default none: no token is asked for, and therefore only a
+	// loopback address may be listened on.
+	TokensFile string `koanf:"tokens_file"`
+	// Rate is how many requests a second a token, or an address without one, may send in the long run. Default 20.
+	Rate int `koanf:"rate"`
+	// ReadyMaxAge is the age of a cluster's VMs above which /readyz says no. Default 0: any age is good.
+	ReadyMaxAge time.Duration `koanf:"ready_max_age"`
+}
+
 // Guard is the mass-removal guard: a snapshot that would remove more than MaxObjects objects and more than MaxPercent
 // of its kind adds and updates, but its removals wait for the operator or for Snapshots further complete snapshots that
 // agree.
@@ -99,7 +123,7 @@ type Guard struct {
 	// MaxObjects is how many objects of a kind one snapshot may remove whatever their share. Default 10.
 	MaxObjects int `koanf:"max_objects"`
 	// MaxPercent is the share of a kind, in percent, that one snapshot may remove whatever the number. Default 25;
-	// 100 switches the guard off.
+	// with 100 only the loss of all of them waits.
 	MaxPercent int `koanf:"max_percent"`
 	// Snapshots is how many further complete snapshots must show the same absence before it is believed. Default 3.
 	Snapshots int `koanf:"snapshots"`
@@ -119,6 +143,15 @@ type Timeouts struct {
 
 // Ganeti returns t as the client wants it.
 func (t Timeouts) Ganeti() ganeti.Timeouts { return ganeti.Timeouts(t) }
+
+// OwnerTags says which tags of VMs grant a permission on them.
+type OwnerTags struct {
+	// Pattern is a regular expression for a whole tag. Its group, or the one named "subject", is who gets the permission;
+	// a group named "permission" overrides Permission. Empty: no tag grants anything.
+	Pattern string `koanf:"pattern"`
+	// Permission is what such a tag grants. Default "owner".
+	Permission string `koanf:"permission"`
+}
 
 // Log says what is logged, and how.
 type Log struct {

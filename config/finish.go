@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"slices"
@@ -26,6 +27,9 @@ func (l *loader) finish() (*Config, error) {
 	if err := l.stack.Unmarshal("", c); err != nil {
 		l.problems.addf(origin{place: "configuration"}, "%v", err)
 	}
+	if c.SecretKeyFile == "" {
+		c.SecretKeyFile = l.credential("secret_key")
+	}
 	l.fitTimeouts(&c.Timeouts, "")
 	l.ganeti("", c.Timeouts.Ganeti().Validate())
 	c.Schedules = c.Schedules.resolve("", Schedules{VM: c.Schedule, Node: c.Schedule})
@@ -39,6 +43,7 @@ func (l *loader) finish() (*Config, error) {
 		l.checkCluster(i, cl)
 	}
 	l.checkNames(c.Clusters)
+	l.checkListen(c)
 	l.refuseOddVariables(c.Clusters)
 	if err := l.problems.err(); err != nil {
 		return nil, err
@@ -175,6 +180,18 @@ func (l *loader) checkNames(clusters []Cluster) {
 			continue
 		}
 		first[cl.Name] = n
+	}
+}
+
+// checkListen refuses to show everybody what is cached. A host that is a name shows what it is when it is listened on.
+func (l *loader) checkListen(c *Config) {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil || !c.API.Enabled || c.API.TokensFile != "" {
+		return
+	}
+	if ip, err := netip.ParseAddr(host); host == "" || err == nil && !ip.Unmap().IsLoopback() {
+		l.problems.addf(l.place("listen"), "%q is reached from other machines, and without tokens the read API answers everybody; "+
+			"set api.tokens_file, listen on 127.0.0.1, or switch the read API off with api.enabled: false", c.Listen)
 	}
 }
 

@@ -72,6 +72,16 @@ func diff(tb testing.TB, want, got any) {
 	}
 }
 
+func TestLoad_ListensBeyondLoopbackWhereItMay(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{
+		"listen: ':9150'\napi: {tokens_file: /tokens}\n", "listen: 0.0.0.0:9150\napi: {enabled: false}\n", "listen: '[::1]:9150'\n",
+		"listen: localhost:9150\n", "listen: ''\n",
+	} {
+		load(t, options(t, file))
+	}
+}
+
 // standard is what Load gives when nothing is configured.
 func standard() *config.Config {
 	return &config.Config{
@@ -80,10 +90,13 @@ func standard() *config.Config {
 		Schedules:   config.Schedules{VM: "@every 1m", Node: "@every 1m", Group: "@every 15m", Network: "@every 15m"},
 		Concurrency: 8,
 		Listen:      "127.0.0.1:9150",
+		API:         config.API{Enabled: true, Rate: 20},
+		MaxAge:      10 * time.Minute,
 		Retention:   720 * time.Hour,
 		Guard:       config.Guard{MaxObjects: 10, MaxPercent: 25, Snapshots: 3},
 		Timeouts:    config.Timeouts{Connect: 5 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: time.Minute, Total: 2 * time.Minute},
 		MaxBody:     256 << 20,
+		OwnerTags:   config.OwnerTags{Permission: "owner"},
 		Log:         config.Log{Level: "info", Format: "auto"},
 	}
 }

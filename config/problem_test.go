@@ -140,6 +140,10 @@ func TestLoad_BadFile(t *testing.T) {
 		{"database that is no address", "database_url: 'postgres://u:hun%ter2@h/d'\n", []string{
 			"config.yaml:1: database_url: the value is not an address (a password must be percent-encoded); write sqlite:PATH, or postgres://USER@HOST/DATABASE?sslmode=verify-full",
 		}},
+		{"read API for everybody", "listen: 0.0.0.0:9150\n", []string{
+			`config.yaml:1: listen: "0.0.0.0:9150" is reached from other machines, and without tokens the read API answers everybody; ` +
+				`set api.tokens_file, listen on 127.0.0.1, or switch the read API off with api.enabled: false`,
+		}},
 		{"several, in the order of the file", "log: {level: loud}\nconcurrency: 0\nlisten: nowhere\n", []string{
 			`config.yaml:1: log.level: "loud" is not one of debug, info, warn, error`,
 			`config.yaml:2: concurrency: "0" is not a whole number from 1 to 1000`,

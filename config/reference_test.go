@@ -26,6 +26,8 @@ func other(tb testing.TB, k config.Key) string {
 	byPath := map[string]string{
 		"database_url": "sqlite:other.db", "listen": "[::1]:1", "secret_key_file": "/key", "log.level": "debug", "log.format": "json",
 		"timeouts.total": "100s", "clusters[].timeouts.total": "100s",
+		"api.enabled": "false", "api.tokens_file": "/tokens",
+		"owner_tags.pattern": "(.*):owner", "owner_tags.permission": "admin",
 		"clusters[].name": "other", "clusters[].rapi": "https://other", "clusters[].username": "other", "clusters[].password_file": "/other",
 		"clusters[].password_env": "OTHER", "clusters[].tls.pin_sha256": pin, "clusters[].tls.ca_file": "/dev/null",
 		"clusters[].tls.server_name": "other", "clusters[].tls.insecure_skip_verify": "true", "clusters[].enabled": "false",
@@ -102,6 +104,8 @@ func placeholder(k config.Key) string {
 	byPath := map[string]string{
 		"database_url": "sqlite:x.db", "listen": "", "secret_key_file": "/x", "log.level": "info", "log.format": "auto",
 		"timeouts.total": "110s", "clusters[].timeouts.total": "110s",
+		"api.enabled": "true", "api.tokens_file": "/x",
+		"owner_tags.pattern": "(x)", "owner_tags.permission": "x",
 		"clusters[].name": "x", "clusters[].rapi": "https://x", "clusters[].username": "x", "clusters[].password_file": "/x",
 		"clusters[].password_env": "X", "clusters[].tls.pin_sha256": strings.Repeat("0", 64), "clusters[].tls.ca_file": "/dev/zero",
 		"clusters[].tls.server_name": "x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].enabled": "true",
@@ -120,7 +124,7 @@ func strip(c *config.Config) any {
 		B []string
 	}
 	p := plain{A: []any{
-		c.DatabaseURL, c.Schedule, c.Schedules, c.Concurrency, c.Listen, c.Retention, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.Log,
+		c.DatabaseURL, c.Schedule, c.Schedules, c.Concurrency, c.Listen, c.API, c.MaxAge, c.Retention, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.OwnerTags, c.Log,
 	}}
 	for _, cl := range c.Clusters {
 		p.B = append(p.B, fmt.Sprint(cl.Name, cl.RAPI, cl.Username, cl.PasswordFile, cl.PasswordEnv, cl.TLS, cl.Schedule, cl.Schedules,

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"ganeticache/ganeti"
@@ -19,22 +20,61 @@ const maxSecretFile = 64 << 10
 // it is to protect.
 const minSecretKey = 32
 
+// credential returns the file of a systemd credential (LoadCredential=, systemd.exec(5)), "" when there is none.
+func (l *loader) credential(name string) string {
+	folder := l.env["CREDENTIALS_DIRECTORY"]
+	if folder == "" {
+		return ""
+	}
+	file := filepath.Join(folder, name)
+	if _, err := os.Stat(file); err != nil {
+		return ""
+	}
+	return file
+}
+
 // SecretKey reads the key with which the hashes of credentials are keyed, so that a copy of the database lets nobody
-// guess a password. It returns nil when no secret_key_file is configured.
+// guess a password, and from which that of the sealed passwords is derived. It returns nil when there is no
+// secret_key_file and no such credential.
 func (c *Config) SecretKey() ([]byte, error) {
 	if c.SecretKeyFile == "" {
 		return nil, nil
 	}
-	content, err := readSmall(c.SecretKeyFile, maxSecretFile)
+	key, err := ReadSecretKey(c.SecretKeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("secret_key_file: %w", err)
 	}
+	return key, nil
+}
+
+// ReadSecretKey reads such a key from a file.
+func ReadSecretKey(path string) ([]byte, error) {
+	content, err := readSmall(path, maxSecretFile)
+	if err != nil {
+		return nil, err
+	}
 	key := bytes.TrimRight(content, "\r\n")
 	if len(key) < minSecretKey {
-		return nil, fmt.Errorf("secret_key_file: %s holds %d bytes, at least %d are needed; make one with: openssl rand -hex 32",
-			c.SecretKeyFile, len(key), minSecretKey)
+		return nil, fmt.Errorf("%s holds %d bytes, at least %d are needed; make one with: openssl rand -hex 32",
+			path, len(key), minSecretKey)
 	}
 	return key, nil
+}
+
+// ReadPassword reads a password from a stream, such as standard input, in the form of a password file.
+func ReadPassword(r io.Reader) (ganeti.Secret, error) {
+	content, err := io.ReadAll(io.LimitReader(r, maxSecretFile+1))
+	if err != nil {
+		return "", fmt.Errorf("reading the password: %w", err)
+	}
+	password := trimNewline(string(content))
+	switch {
+	case password == "":
+		return "", errors.New("the password is empty")
+	case len(content) > maxSecretFile, strings.ContainsAny(password, "\r\n"):
+		return "", errors.New("the password has several lines; give one line and nothing else")
+	}
+	return ganeti.Secret(password), nil
 }
 
 // readPassword reads the one line of a password file.

@@ -140,6 +140,18 @@ func parseName(text string) (any, error) {
 	return text, nil
 }
 
+// parseTagPattern takes a regular expression that says who owns a tag.
+func parseTagPattern(text string) (any, error) {
+	re, err := regexp.Compile(text)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%q is not a regular expression (%w)", text, err)
+	case re.NumSubexp() == 0:
+		return nil, fmt.Errorf("%q has no group that says who is meant; write it like owner:(.+)", text)
+	}
+	return text, nil
+}
+
 func parsePin(text string) (any, error) {
 	if _, err := ganeti.ParsePin(text); err != nil {
 		return nil, err

@@ -48,6 +48,7 @@ func (c *Config) clusterWarnings() []string {
 			w = append(w, fmt.Sprintf("clusters %s and %s have the same address; every VM of it will be cached twice", other, cl.Name))
 		}
 		addresses[address] = cl.Name
+		w = append(w, c.slowerThanMaxAge(cl)...)
 		for _, text := range []string{cl.Schedules.VM, cl.Schedules.Node, cl.Schedules.Group, cl.Schedules.Network, cl.Schedules.Job} {
 			if i := interval(text); text != "" && i < hastySchedule && !hasty[text] {
 				hasty[text] = true
@@ -67,6 +68,19 @@ func (c *Config) clusterWarnings() []string {
 		w = append(w, "clusters: all are disabled, so nothing will be refreshed")
 	}
 	return w
+}
+
+// slowerThanMaxAge calls out a schedule that lets rows grow older than readers accept: each read of an old row would ask
+// Ganeti, which the schedule is there to avoid. Groups and networks are left out: their default is slower on purpose, and
+// they are few.
+func (c *Config) slowerThanMaxAge(cl Cluster) []string {
+	for _, text := range []string{cl.Schedules.VM, cl.Schedules.Node} {
+		if i := interval(text); text != "" && i >= c.MaxAge {
+			return []string{fmt.Sprintf("schedule: cluster %s is refreshed every %s (%q), but max_age lets readers accept %s; "+
+				"make the schedule shorter or max_age longer, or reading will ask Ganeti again and again", cl.Name, i, text, c.MaxAge)}
+		}
+	}
+	return nil
 }
 
 // address is host and port as two spellings of one address share them.

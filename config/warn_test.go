@@ -40,6 +40,11 @@ func TestConfig_Warnings(t *testing.T) {
 		{"hasty", "schedule: '@every 2s'\n" + good, 0o600, config.Options{}, []string{
 			`schedule: "@every 2s" asks RAPI more often than every 5s, and it serves 20 clients at most`,
 		}},
+		{"slower than max_age", "schedule: '@every 10m'\n" + good, 0o600, config.Options{}, []string{
+			`schedule: cluster prod is refreshed every 10m0s ("@every 10m"), but max_age lets readers accept 10m0s; ` +
+				"make the schedule shorter or max_age longer, or reading will ask Ganeti again and again",
+		}},
+		{"as slow as max_age allows", "schedule: '@every 10m'\nmax_age: 11m\n" + good, 0o600, config.Options{}, nil},
 		{"timeouts", good + "    timeouts: {tls_handshake: 10s}\n", 0o600, config.Options{}, []string{
 			"cluster prod: timeouts.tls_handshake: 10s is too short for a busy RAPI, which keeps a new connection waiting for 10 s; set more than 10s",
 		}},
