@@ -1,5 +1,10 @@
-// Package api serves what other programs read over HTTP: metrics and health. It never asks a cluster, and holds no
-// state of its own; a handler's failure concerns one request.
+// Package api serves what other programs read over HTTP: the cached clusters, VMs and nodes as JSON below /v1, described
+// by an OpenAPI document that is made of the Go types, and metrics and health for those who watch the updater.
+//
+// It declares what it needs of the cache as an interface ([Cache]) and knows neither SQL nor Ganeti. Every request
+// passes the gate (gate.go), which knows who asks and bounds size, time and rate; what an operation answers is in one
+// file per kind. A handler's failure, a panic included, concerns one request. Every error is a problem document (RFC
+// 9457), and nothing that a client wrote reaches the log raw.
 package api
 
 import (
@@ -8,13 +13,16 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
 )
 
-// Options are the parts of a [Server]; all are required.
+// Options are the parts and settings of a [Server]. Address, Gatherer and Ready are required.
 type Options struct {
 	// Address to listen on, host:port.
 	Address string
@@ -22,44 +30,132 @@ type Options struct {
 	Gatherer prometheus.Gatherer
 	// Ready says why the process cannot do its work; nil when it can. It is called for each request to /readyz.
 	Ready func(context.Context) error
+	// Cache is what the read API shows; nil means that there is none, only metrics and health.
+	Cache Cache
+	// TokensFile names the file with the hashes of the tokens. Without one there are no tokens: the read API answers
+	// everybody who reaches it, and therefore listens only on this machine.
+	TokensFile string
+	// Rate is how many requests a second each token, or each address without one, may send in the long run; 20 when
+	// zero.
+	Rate int
+	// Secret keys what the API hands out and wants to recognise. Updaters that share a database share it.
+	Secret []byte
+	// Version is shown in the OpenAPI document.
+	Version string
+	// Logger gets the errors that callers only hear of in general terms; nil logs nothing.
+	Logger *zap.Logger
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// WatchEvery is how often the database is asked for changes while requests wait for some; 500 ms when zero.
+	WatchEvery time.Duration
 }
 
 // Server is a listening HTTP server. Make one with [Listen].
 type Server struct {
 	listener net.Listener
 	http     *http.Server
+	// service is nil when there is no read API.
+	service *service
 }
 
-// Limits on one request: the answers are small and quick, so whoever takes longer is broken or means harm.
+// Limits on one connection. What concerns a request is in gate.go.
 const (
-	requestTimeout = 10 * time.Second
-	maxHeader      = 16 << 10
+	headerTimeout = 10 * time.Second
+	// hardHeader is where net/http itself gives up, with an answer that is no problem document; maxHeader comes first.
+	hardHeader = 64 << 10
 )
+
+var errNeedsTokens = errors.New("without tokens the read API answers everybody who reaches it, so it listens only on " +
+	"loopback addresses such as 127.0.0.1:9150; set api.tokens_file, or switch the read API off with api.enabled: false")
 
 // Listen opens the address. Its error names the address and what is wrong with it.
 func Listen(ctx context.Context, o Options) (*Server, error) {
-	var lc net.ListenConfig
+	o.fill()
+	handler, s, err := newHandler(o)
+	if err != nil {
+		return nil, err
+	}
+	lc := net.ListenConfig{Control: func(_, address string, _ syscall.RawConn) error {
+		if o.Cache != nil && o.TokensFile == "" && !loopback(address) {
+			return errNeedsTokens
+		}
+		return nil
+	}}
 	l, err := lc.Listen(ctx, "tcp", o.Address)
 	if err != nil {
+		if errors.Is(err, errNeedsTokens) {
+			err = errNeedsTokens
+		}
 		return nil, fmt.Errorf("listening on %s (the configuration's `listen`; empty means no listener): %w", o.Address, err)
 	}
+	return &Server{listener: l, service: s, http: &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: 2 * headerTimeout,
+		IdleTimeout: time.Minute, MaxHeaderBytes: hardHeader, DisableGeneralOptionsHandler: true,
+		ErrorLog: zap.NewStdLog(zap.New(quietCore{o.Logger.Core()})),
+	}}, nil
+}
+
+func (o *Options) fill() {
+	if o.Rate <= 0 {
+		o.Rate = 20
+	}
+	if o.Logger == nil {
+		o.Logger = zap.NewNop()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.WatchEvery <= 0 {
+		o.WatchEvery = watchEvery
+	}
+}
+
+// loopback says whether an address, with or without a port, is only reached from this machine.
+func loopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// newHandler puts the routes behind the gate.
+func newHandler(o Options) (h http.Handler, s *service, err error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answer(w, o.Ready(r.Context())) })
-	return &Server{listener: l, http: &http.Server{
-		Handler:           http.TimeoutHandler(mux, requestTimeout, "the answer took too long\n"),
-		ReadHeaderTimeout: requestTimeout, ReadTimeout: requestTimeout, WriteTimeout: 2 * requestTimeout,
-		IdleTimeout: time.Minute, MaxHeaderBytes: maxHeader,
-	}}, nil
+	g := newGate(mux, o)
+	if o.Cache == nil {
+		return g, nil, nil
+	}
+	if o.TokensFile != "" {
+		if g.tokens, err = openTokens(o.TokensFile, o.Logger, o.Now); err != nil {
+			return nil, nil, err
+		}
+	}
+	s, err = newService(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.routes(mux, o.Version, g.tokens != nil); err != nil {
+		return nil, nil, err
+	}
+	return g, s, nil
 }
 
 // Address is where the server listens, with the port that the system chose when port 0 was asked for.
 func (s *Server) Address() string { return s.listener.Addr().String() }
 
-// Serve answers requests until ctx ends, and then waits a moment for those under way. It returns nil then.
+// Serve answers requests until ctx ends, and then waits a moment for those under way; who waits for changes is answered
+// at once. It returns nil then.
 func (s *Server) Serve(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() {
+		if s.service != nil {
+			s.service.watch.close()
+		}
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		if err := s.http.Shutdown(grace); err != nil {
@@ -74,15 +170,14 @@ func (s *Server) Serve(ctx context.Context) error {
 	return nil
 }
 
-// answer writes a health check's outcome as one line of text.
+// answer writes a health check's outcome as one line of text, or as a problem.
 func answer(w http.ResponseWriter, err error) {
+	if err != nil {
+		writeProblem(w, problem(http.StatusServiceUnavailable, "%s", printable(err.Error())))
+		return
+	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	line := "ok\n"
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		line = err.Error() + "\n"
-	}
 	// The client may have left; there is nobody to tell.
-	w.Write([]byte(line)) //nolint:errcheck,gosec // see above
+	w.Write([]byte("ok\n")) //nolint:errcheck,gosec // see above
 }

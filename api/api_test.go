@@ -33,8 +33,8 @@ func TestServer_AnswersHealthAndMetrics(t *testing.T) {
 		{name: "ready", path: "/readyz", status: 200, want: "ok"},
 		{name: "not ready", path: "/readyz", notReady: errors.New("database away"), status: 503, want: "database away"},
 		{name: "metrics", path: "/metrics", status: 200, want: "ganeti_updater_test_total 1"},
-		{name: "unknown", path: "/etc/passwd", status: 404, want: "not found"},
-		{name: "write", method: http.MethodPost, path: "/healthz", status: 405, want: "Method Not Allowed"},
+		{name: "unknown", path: "/etc/passwd", status: 404, want: "there is nothing at this path"},
+		{name: "write", method: http.MethodPost, path: "/healthz", status: 405, want: "this path takes GET, HEAD only"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -74,18 +74,6 @@ func TestListen_NamesTheAddressInUse(t *testing.T) {
 // serve runs a server until the test ends and checks that it stops cleanly.
 func serve(t *testing.T, o api.Options) (base string) {
 	t.Helper()
-	s, err := api.Listen(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Serve after its context ended = %v, want nil", err)
-		}
-	})
+	s, _ := serveUntil(t, o)
 	return "http://" + s.Address()
 }
