@@ -50,13 +50,14 @@ func (a *app) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.warn(c)
 	found := english.Plural(len(c.Clusters), "cluster", "")
 	if c.File != "" {
 		found += " in " + c.File
 	}
-	results := []checked{result("configuration", found, nil), checkDatabase(ctx, c)}
-	results = append(results, checkClusters(ctx, c)...)
+	all, err := alsoStored(ctx, c)
+	a.warn(all)
+	results := []checked{result("configuration", found, err), checkDatabase(ctx, c)}
+	results = append(results, checkClusters(ctx, all)...)
 	if err := a.printChecks(results); err != nil {
 		return err
 	}

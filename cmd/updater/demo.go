@@ -11,9 +11,12 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/robfig/cron/v3"
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
+	"ganeticache/api"
 	"ganeticache/db"
 	"ganeticache/ganeti"
 	"ganeticache/ganeti/rapisim"
@@ -22,9 +25,10 @@ import (
 
 // demoOptions are the flags of the demo.
 type demoOptions struct {
-	lasts time.Duration
-	vms   int
-	every time.Duration
+	lasts  time.Duration
+	vms    int
+	every  time.Duration
+	listen string
 }
 
 func (a *app) demoCommand() *cobra.Command {
@@ -37,12 +41,14 @@ removed, renamed and migrated all the time, and runs the updater on them every f
 is real: RAPI over TLS with pinned certificates, the engine, the database. It needs nothing, and touches nothing but
 its database, ganeti-cache-demo.db in the working directory unless --database names another one. It ends with Ctrl-C.`,
 		Example: `  updater demo
-  updater demo --for 10s --vms 1000`,
+  updater demo --for 10s --vms 1000
+  updater demo --listen 127.0.0.1:9150           # and, elsewhere: curl http://127.0.0.1:9150/v1/vms`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), o) },
 	}
 	cmd.Flags().DurationVar(&o.lasts, "for", 0, "end by itself after this `TIME` (default: when you press Ctrl-C)")
 	cmd.Flags().DurationVar(&o.every, "every", 2*time.Second, "`TIME` between two refreshes of a cluster, whole seconds")
+	cmd.Flags().StringVar(&o.listen, "listen", "", "also serve the HTTP API at this loopback `ADDRESS`, HOST:PORT")
 	cmd.Flags().IntVar(&o.vms, "vms", 40, "`NUMBER` of VMs in the largest cluster")
 	return cmd
 }
@@ -166,12 +172,31 @@ func (f *demoFarm) run(ctx context.Context, store *db.Store, o demoOptions, show
 	if err != nil {
 		return err
 	}
-	var lives sync.WaitGroup
-	defer lives.Wait()
-	for _, c := range f.clusters {
-		lives.Go(func() { c.Live(ctx, demoRate, nil) })
+	group, groupCtx := errgroup.WithContext(ctx)
+	if o.listen != "" {
+		server, err := demoAPI(ctx, o.listen, store, u)
+		if err != nil {
+			return err
+		}
+		if err := shown.app.printf("The HTTP API is at http://%s/v1/vms; /v1/openapi.json describes it.\n\n", server.Address()); err != nil {
+			return err
+		}
+		group.Go(func() error { return server.Serve(groupCtx) })
 	}
-	return u.Run(ctx)
+	for _, c := range f.clusters {
+		group.Go(func() error { c.Live(groupCtx, demoRate, nil); return nil })
+	}
+	group.Go(func() error { return u.Run(groupCtx) })
+	return group.Wait()
+}
+
+// demoAPI serves the read API, and metrics that are empty.
+func demoAPI(ctx context.Context, address string, store *db.Store, u *updater.Updater) (*api.Server, error) {
+	ready := &readiness{store: store, alive: u.Alive, begun: time.Now()}
+	return api.Listen(ctx, api.Options{
+		Address: address, Gatherer: prometheus.NewRegistry(), Ready: ready.check, Secret: []byte("demo"), Version: version,
+		Cache: apiCache{store, updater.NewReader(updater.ReaderOptions{Store: store, Updater: u})},
+	})
 }
 
 // demoScreen prints each refresh and its changes. Safe for concurrent use.

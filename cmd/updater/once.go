@@ -40,15 +40,12 @@ func (a *app) once(ctx context.Context, o onceOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	a.warn(c)
-	if len(c.Clusters) == 0 {
-		return &exitError{exitUsage, errNoClusters}
-	}
-	store, err := a.openStore(ctx, c)
+	store, c, _, err := a.openClusters(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer closeStore(store, &err)
+	a.warn(c)
 	opts, err := updaterOptions(c, store)
 	if err != nil {
 		return err

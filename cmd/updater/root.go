@@ -102,7 +102,8 @@ Without a subcommand it runs until it is told to stop; with --once it refreshes 
 	a.globalFlags(root.PersistentFlags())
 	once.flags(root.Flags())
 	root.AddCommand(a.runCommand(), a.demoCommand(), a.checkCommand(), a.trustCommand(), a.statusCommand(),
-		a.schemaCommand(), a.versionCommand())
+		a.schemaCommand(), a.tokenCommand(), a.clustersCommand(), a.permissionsCommand(), a.vmsCommand(), a.nodesCommand(), a.groupsCommand(), a.networksCommand(), a.jobsCommand(), a.showCommand(),
+		a.changesCommand(), a.versionCommand())
 	return root
 }
 
@@ -130,7 +131,8 @@ func (a *app) globalFlags(f *pflag.FlagSet) {
 // collectFlags notes which configuration keys were given as flags. Commands that read no configuration ignore them.
 func (a *app) collectFlags(cmd *cobra.Command) error {
 	for _, c := range configFlags() {
-		if f := cmd.Flags().Lookup(c.name); f != nil && f.Changed {
+		// A command may have a flag of the same name that means something else (clusters add --rapi).
+		if f := cmd.Flags().Lookup(c.name); f != nil && f.Changed && f == cmd.Root().PersistentFlags().Lookup(c.name) {
 			a.flags[c.name] = f.Value.String()
 		}
 	}

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
-	"os/signal"
-	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -25,7 +23,8 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Keep all clusters fresh until told to stop (the default)",
 		Long: `run refreshes each cluster on its schedule until SIGTERM or SIGINT; what runs then has 8 seconds to finish, and
 nothing is left half applied. SIGHUP reads the configuration again: clusters are added, changed and dropped without a
-restart. The log goes to standard error: one line for each refresh.`,
+restart. Changes of the clusters kept in the database (updater clusters) are seen within seconds. The log goes to
+standard error: one line for each refresh.`,
 		Example: `  updater run --config /etc/ganeti-cache-updater/config.yaml
   systemctl reload ganeti-cache-updater    # after a change of the configuration`,
 		Args: cobra.NoArgs,
@@ -39,19 +38,17 @@ func (a *app) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.warn(c)
-	if len(c.Clusters) == 0 {
-		return &exitError{exitUsage, errNoClusters}
-	}
 	log, err := a.logger(c.Log, a.stderr)
 	if err != nil {
 		return err
 	}
-	store, err := a.openStore(ctx, c)
+	fromFile := c
+	store, c, revision, err := a.openClusters(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer closeStore(store, &err)
+	a.warn(c)
 	opts, err := updaterOptions(c, store)
 	if err != nil {
 		return err
@@ -66,60 +63,53 @@ func (a *app) run(ctx context.Context) (err error) {
 	log.Info("started", zap.String("version", version), zap.Int("clusters", len(opts.Clusters)),
 		zap.String("database", config.RedactURL(c.DatabaseURL)), zap.String("listen", c.Listen))
 	defer func() { log.Info("stopped", zap.Error(err)) }()
-	return a.serve(ctx, c, store, u, registry, log)
+	r := &reloader{app: a, store: store, updater: u, log: log, config: fromFile, revision: revision}
+	return a.serve(ctx, c, store, u, r, registry, log)
 }
 
 var errNoClusters = errors.New("no cluster is configured: list some in the configuration file (--config), " +
-	"or describe one with --rapi; `updater demo` needs none")
+	"describe one with --rapi, or keep some in the database (updater clusters add); `updater demo` needs none")
 
-// serve runs the engine, the listener and the reload on SIGHUP side by side until ctx ends or one of them fails.
-func (a *app) serve(ctx context.Context, c *config.Config, store *db.Store, u *updater.Updater, g prometheus.Gatherer, log *zap.Logger) error {
+// serve runs the engine, the listener and the reload side by side until ctx ends or one of them fails.
+func (a *app) serve(
+	ctx context.Context, c *config.Config, store *db.Store, u *updater.Updater, r *reloader, g prometheus.Gatherer, log *zap.Logger,
+) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if c.Listen != "" {
-		server, err := api.Listen(ctx, api.Options{Address: c.Listen, Gatherer: g, Ready: store.Ping})
+		server, err := a.listen(ctx, c, store, u, g, log)
 		if err != nil {
-			return fail(err)
+			return err
 		}
 		group.Go(func() error { return server.Serve(ctx) })
 	}
 	group.Go(func() error { return u.Run(ctx) })
-	group.Go(func() error { a.reloadOnHangup(ctx, u, log); return nil })
+	group.Go(func() error { r.run(ctx); return nil })
 	if err := group.Wait(); err != nil {
 		return fail(err)
 	}
 	return nil
 }
 
-// reloadOnHangup takes a changed configuration over. A bad one changes nothing and is said in the log.
-func (a *app) reloadOnHangup(ctx context.Context, u *updater.Updater, log *zap.Logger) {
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-hangup:
-		}
-		if n, err := a.reload(ctx, u); err != nil {
-			log.Error("reloading the configuration failed; the old one stays in force", zap.Error(err))
-		} else {
-			log.Info("reloaded the configuration", zap.Int("clusters", n))
-		}
-	}
-}
-
-func (a *app) reload(ctx context.Context, u *updater.Updater) (int, error) {
-	c, err := a.config()
+// listen opens the address of metrics, health and the read API.
+func (a *app) listen(
+	ctx context.Context, c *config.Config, store *db.Store, u *updater.Updater, g prometheus.Gatherer, log *zap.Logger,
+) (*api.Server, error) {
+	secret, err := credentialsKey(c)
 	if err != nil {
-		return 0, err
+		return nil, &exitError{exitUsage, err}
 	}
-	if len(c.Clusters) == 0 {
-		return 0, errNoClusters
+	ready := &readiness{store: store, alive: u.Alive, maxAge: c.API.ReadyMaxAge, begun: time.Now()}
+	o := api.Options{
+		Address: c.Listen, Gatherer: g, Ready: ready.check, TokensFile: c.API.TokensFile, Rate: c.API.Rate, Secret: secret,
+		Version: version, Logger: log,
 	}
-	cs, err := clusters(c)
+	if c.API.Enabled {
+		o.Cache = apiCache{store, updater.NewReader(updater.ReaderOptions{Store: store, Updater: u, MaxAge: c.MaxAge})}
+	}
+	server, err := api.Listen(ctx, o)
 	if err != nil {
-		return 0, err
+		return nil, fail(err)
 	}
-	return len(cs), u.Reload(ctx, cs)
+	log.Info("listening", zap.String("address", server.Address()), zap.Bool("api", c.API.Enabled))
+	return server, nil
 }

@@ -1,6 +1,8 @@
 package main_test
 
 import (
+	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,7 +16,30 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"updater": func() { os.Exit(updater.Run()) }})
+	testscript.Main(m, map[string]func(){"updater": func() { os.Exit(updater.Run()) }, "get": get})
+}
+
+// get PORT TOKEN prints the status of the list of VMs.
+func get() {
+	if err := status(os.Args[1], os.Args[2]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func status(port, token string) error {
+	req, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+port+"/v1/vms?cache=only", http.NoBody)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	resp, err := (&http.Client{}).Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = fmt.Fprintln(os.Stdout, resp.StatusCode)
+	return err
 }
 
 // password is that of the simulated clusters; no script's output may hold it.
@@ -87,7 +112,8 @@ clusters:
 `
 
 // scriptCommands are the scripts' own: "hurt N 401" makes simulated cluster N answer so, "heal N" ends it, "remove N" and
-// "create N NAME" change its VMs, "nosecret" fails if the last output holds the password.
+// "create N NAME" change its VMs, "tag N NAME TAG…" gives one new tags, "nosecret [FILE…]" fails if the last output or one
+// of the files holds the password.
 func scriptCommands(farm *rapisim.Farm) map[string]func(ts *testscript.TestScript, neg bool, args []string) {
 	server := func(ts *testscript.TestScript, args []string) *rapisim.Server {
 		if len(args) == 0 || args[0] != "1" && args[0] != "2" {
@@ -116,10 +142,13 @@ func scriptCommands(farm *rapisim.Farm) map[string]func(ts *testscript.TestScrip
 			_, err := server(ts, args).Cluster().Create(args[1])
 			ts.Check(err)
 		},
-		"nosecret": func(ts *testscript.TestScript, _ bool, _ []string) {
-			for _, stream := range []string{"stdout", "stderr"} {
-				if strings.Contains(ts.ReadFile(stream), password) {
-					ts.Fatalf("%s holds the password", stream)
+		"tag": func(ts *testscript.TestScript, _ bool, args []string) {
+			ts.Check(server(ts, args).Cluster().Retag(args[1], args[2:]...))
+		},
+		"nosecret": func(ts *testscript.TestScript, _ bool, files []string) {
+			for _, file := range append([]string{"stdout", "stderr"}, files...) {
+				if strings.Contains(ts.ReadFile(file), password) {
+					ts.Fatalf("%s holds the password", file)
 				}
 			}
 		},

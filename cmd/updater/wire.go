@@ -20,9 +20,16 @@ import (
 
 // This file alone knows every package; it puts the parts together.
 
+// apiConns is how many connections there are for readers, beside one for each refresh at a time.
+const apiConns = 4
+
 // openStore opens the database and brings its schema up to date.
 func (a *app) openStore(ctx context.Context, c *config.Config) (*db.Store, error) {
-	store, err := db.Open(ctx, c.DatabaseURL, db.Options{MaxConns: c.Concurrency + 2})
+	owners, err := ownerTags(c)
+	if err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
+	store, err := db.Open(ctx, c.DatabaseURL, db.Options{MaxConns: c.Concurrency + apiConns + 2, OwnerTags: owners})
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -92,7 +99,7 @@ func clusters(c *config.Config) ([]updater.Cluster, error) {
 			}
 			schedules[k] = s
 		}
-		out = append(out, updater.Cluster{Name: cc.Name, Settings: cc.Settings, Schedules: schedules})
+		out = append(out, updater.Cluster{Name: cc.Name, Settings: cc.Settings, Schedules: schedules, Stored: cc.Stored})
 	}
 	return out, nil
 }

@@ -1,0 +1,298 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/dustin/go-humanize/english"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+
+	"ganeticache/config"
+	"ganeticache/db"
+)
+
+func (a *app) clustersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "clusters",
+		Short: "List the clusters, and keep some in the database",
+		Long: `clusters shows all clusters, and changes those that are kept in the database instead of the configuration file, for
+sites whose web manager owns the list. A running updater takes changes over within seconds. Passwords are kept sealed
+(AES-256-GCM, key from secret_key_file), or stay in a file that is named.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(a.clustersListCommand(), a.clustersAddCommand(), a.clustersEnableCommand(true), a.clustersEnableCommand(false),
+		a.clustersRemoveCommand(), a.clustersRefreshCommand(), a.clustersApproveCommand(), a.clustersRekeyCommand())
+	cmd.RunE = func(*cobra.Command, []string) error {
+		return errors.New("clusters needs a subcommand: list, add, enable, disable, remove, refresh, approve-removals or rekey; " +
+			"see updater clusters --help")
+	}
+	return cmd
+}
+
+func (a *app) clustersListCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the clusters of the configuration and of the database",
+		Long: `list shows where each cluster is kept: in the file, in the database, or nowhere any more (then its rows are frozen).
+No password is shown, only where it is.`,
+		Example: "  updater clusters list --json",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.listClusters(cmd.Context()) },
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+// clusterJSON is a cluster as --json prints it. The names are public.
+type clusterJSON struct {
+	Name     string `json:"name"`
+	Source   string `json:"source"` // file, database, or none: frozen
+	Enabled  bool   `json:"enabled"`
+	RAPI     string `json:"rapi"`
+	Username string `json:"username"`
+	Password string `json:"password"` // sealed, file, variable or none
+	Schedule string `json:"schedule"`
+}
+
+func (a *app) listClusters(ctx context.Context) (err error) {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	list := []clusterJSON{}
+	for _, cl := range c.Clusters {
+		list = append(list, clusterJSON{cl.Name, "file", cl.Enabled, cl.RAPI, cl.Username, passwordPlace(cl), cl.Schedule})
+	}
+	if err := haveSchema(ctx, c); err == nil {
+		if list, err = a.addStoredRows(ctx, c, list); err != nil {
+			return err
+		}
+	} else if !isMissing(err) {
+		return fail(err)
+	}
+	slices.SortStableFunc(list, func(a, b clusterJSON) int { return strings.Compare(a.Name, b.Name) })
+	if a.jsonOutput {
+		return a.printJSON(list)
+	}
+	t := newTable("cluster", "kept in", "enabled", "RAPI", "user", "password", "schedule")
+	for _, l := range list {
+		t.AppendRow(table.Row{visible(l.Name), l.Source, l.Enabled, visible(l.RAPI), visible(l.Username), l.Password, visible(l.Schedule)})
+	}
+	return a.printf("%s\n", t.Render())
+}
+
+// addStoredRows adds the clusters of the database, the frozen ones included.
+func (a *app) addStoredRows(ctx context.Context, c *config.Config, list []clusterJSON) (_ []clusterJSON, err error) {
+	store, err := openCache(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer closeStore(store, &err)
+	kept, _, err := store.StoredClusters(ctx)
+	if err != nil {
+		return nil, fail(err)
+	}
+	for _, k := range kept {
+		cl, _ := c.Adopt(fromStored(c, k)) //nolint:errcheck // a bad one is listed as it is
+		password := passwordPlace(cl)
+		if k.PasswordSealed != "" {
+			password = "sealed"
+		}
+		list = append(list, clusterJSON{k.Name, "database", k.Enabled, k.RAPIURL, k.Username, password, cl.Schedule})
+	}
+	rows, err := store.Clusters(ctx)
+	if err != nil {
+		return nil, fail(err)
+	}
+	for _, r := range rows {
+		if r.Source == db.SourceConfig && !listed(c, r.Name) {
+			source := "none"
+			if r.Enabled {
+				source = "another file"
+			}
+			rapi := ""
+			if r.RAPIHost != "" {
+				rapi = "https://" + net.JoinHostPort(r.RAPIHost, strconv.Itoa(r.RAPIPort))
+			}
+			list = append(list, clusterJSON{Name: r.Name, Source: source, Enabled: r.Enabled, RAPI: rapi, Username: r.RAPIUsername, Password: "none"})
+		}
+	}
+	return list, nil
+}
+
+func passwordPlace(cl config.Cluster) string {
+	switch {
+	case cl.PasswordFile != "":
+		return "file"
+	case cl.PasswordEnv != "":
+		return "variable"
+	default:
+		return "none"
+	}
+}
+
+func (a *app) clustersEnableCommand(enable bool) *cobra.Command {
+	use, short, done := "enable", "Refresh a cluster kept in the database again", "enabled"
+	if !enable {
+		use, short, done = "disable", "Freeze a cluster kept in the database: its rows stay, and show their age", "disabled"
+	}
+	return &cobra.Command{
+		Use:     use + " NAME",
+		Short:   short,
+		Example: "  updater clusters " + use + " prod",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.editCluster(cmd.Context(), args[0], func(s *db.Store) error {
+				return s.SetClusterEnabled(cmd.Context(), args[0], enable)
+			}, done)
+		},
+	}
+}
+
+// editCluster runs an edit of one cluster kept in the database and says what was done.
+func (a *app) editCluster(ctx context.Context, name string, edit func(*db.Store) error, done string) (err error) {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	if listed(c, name) {
+		return &exitError{exitUsage, fmt.Errorf("cluster %q: %w", name, db.ErrClusterConfigured)}
+	}
+	store, err := openCache(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer closeStore(store, &err)
+	if err := edit(store); err != nil {
+		return fail(err)
+	}
+	if done == "" {
+		return nil
+	}
+	return a.printf("%s %s\n", done, name)
+}
+
+func (a *app) clustersRemoveCommand() *cobra.Command {
+	var purge, yes bool
+	cmd := &cobra.Command{
+		Use:   "remove NAME",
+		Short: "Take a cluster out of the database's list; with --purge delete all that is cached of it",
+		Long: `remove forgets the settings and the password of a cluster that is kept in the database. What is cached of it stays,
+frozen, with all permissions; added again under the same name, here or in the configuration file, it goes on.
+
+With --purge everything of the cluster is deleted for good: VMs, changes, permissions. It asks first. A cluster that has
+left the configuration file can be purged, too.`,
+		Example: `  updater clusters remove prod
+  updater clusters remove prod --purge --yes`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ctx, name, done := cmd.Context(), args[0], "removed"
+			if purge {
+				done = "purged"
+			}
+			return a.editCluster(ctx, name, func(s *db.Store) error {
+				if purge && !yes {
+					if err := a.confirmPurge(ctx, s, name, cmd.InOrStdin()); err != nil {
+						return err
+					}
+				}
+				return s.RemoveCluster(ctx, name, purge)
+			}, done)
+		},
+	}
+	cmd.Flags().BoolVar(&purge, "purge", false, "delete everything that is cached of the cluster, permissions included")
+	cmd.Flags().BoolVar(&yes, "yes", false, "with --purge: do not ask")
+	return cmd
+}
+
+// confirmPurge says what would be deleted and asks whether it shall be.
+func (a *app) confirmPurge(ctx context.Context, s *db.Store, name string, answer io.Reader) error {
+	status, err := s.Status(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(status, func(c db.ClusterStatus) bool { return c.Name == name })
+	if i < 0 {
+		return fmt.Errorf("cluster %q: %w", name, db.ErrNotFound)
+	}
+	grants, err := s.Grants(ctx, db.GrantFilter{Cluster: name})
+	if err != nil {
+		return err
+	}
+	if err := a.printf("This deletes for good what is cached of %s: %s, %s, and its whole history.\nType the cluster's name to go on: ", name,
+		english.Plural(status[i].Live[db.KindVM], "VM", ""), english.Plural(len(grants), "permission", "")); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(io.LimitReader(answer, 1<<10)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	if strings.TrimSpace(line) != name {
+		return errors.New("that is not its name; nothing was deleted")
+	}
+	return nil
+}
+
+func (a *app) clustersRefreshCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "refresh NAME",
+		Short: "Refresh one cluster now, whatever its schedule or back-off",
+		Long: `refresh asks the cluster for everything and prints what changed, like updater --once --cluster NAME. The exit code is 0
+when it was refreshed and 1 when not.`,
+		Example: "  updater clusters refresh prod",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.once(cmd.Context(), onceOptions{once: true, clusters: args, json: a.jsonOutput})
+		},
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
+
+func (a *app) clustersApproveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "approve-removals NAME",
+		Short: "Let the next refresh make the removals that the guard withholds",
+		Long: `approve-removals approves what is withheld at this moment, as updater status shows it. The next complete answer of each
+kind may then remove as many objects as are printed here, and no more: if it lacks more, all of them are withheld again.`,
+		Example: "  updater clusters approve-removals prod",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			c, err := a.config()
+			if err != nil {
+				return err
+			}
+			store, err := openCache(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			defer closeStore(store, &err)
+			approved, err := store.ApproveRemovals(cmd.Context(), args[0])
+			if err != nil {
+				return fail(err)
+			}
+			if a.jsonOutput {
+				return a.printJSON(approved)
+			}
+			if len(approved) == 0 {
+				return a.printf("%s: no removal is withheld\n", args[0])
+			}
+			for _, r := range approved {
+				if err := a.printf("%s: the next refresh removes at most %s\n", args[0], english.Plural(r.Count, string(r.Kind), "")); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	a.jsonFlag(cmd)
+	return cmd
+}
