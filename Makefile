@@ -19,6 +19,9 @@ TEST_ARGS ?=
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT         := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
+OAPI_CODEGEN_VERSION := v2.8.2
+OAPI_CODEGEN         := bin/oapi-codegen-$(OAPI_CODEGEN_VERSION)
+
 # The commit is handed over by name: Go's own stamp fails where git distrusts the folder's owner.
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
@@ -84,6 +87,14 @@ schema: build ## Write schema.sql anew from the PostgreSQL migrations
 .PHONY: docs
 docs: ## Write the reference in docs/configuration.md anew from the code
 	$(GO) test ./config -run '^TestReference_Document$$' -update
+
+.PHONY: client
+client: build $(OAPI_CODEGEN) ## Check the API's OpenAPI document, generate a client from it, and read VMs with that
+	.ci/client $(OAPI_CODEGEN)
+
+$(OAPI_CODEGEN):
+	GOBIN=$(CURDIR)/bin/install CGO_ENABLED=0 $(GO) install github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@$(OAPI_CODEGEN_VERSION)
+	mv bin/install/oapi-codegen $@ && rmdir bin/install
 
 .PHONY: bench
 bench: ## Run the benchmarks (BENCH=pattern)
