@@ -58,7 +58,10 @@ func TestAPI_ChangesComeInOrderNoneMissedNoneTwice(t *testing.T) {
 			var seen []api.Change
 			after := "0"
 			for !last(seen) {
-				got := decode[api.Changes](r.as(token, "/v1/changes?limit=7&wait=30s&after="+url.QueryEscape(after)))
+				got := decode[api.Changes](r.as(token, "/v1/changes?limit=7&wait=20s&after="+url.QueryEscape(after)))
+				if len(got.Items) == 0 {
+					t.Fatalf("%d changes followed, and no more come", len(seen))
+				}
 				seen, after = append(seen, got.Items...), got.Next
 			}
 			return seen

@@ -30,6 +30,8 @@ type storeCache struct {
 	mu sync.Mutex
 	// reads are those that were asked for.
 	reads []api.Read
+	// touched are the clusters that the lists of VMs were about, and might have refreshed; nil is all.
+	touched [][]string
 	// err is what an attempt to refresh ends with; nil when nobody attempts any.
 	err     error
 	refresh func(context.Context, string) (api.Refresh, error)
@@ -73,6 +75,9 @@ func cached[T any](ctx context.Context, c *storeCache, k db.Kind, r api.Read, lo
 }
 
 func (c *storeCache) VMs(ctx context.Context, f db.VMFilter, r api.Read) (api.Cached[db.Page[db.VMView]], error) {
+	c.mu.Lock()
+	c.touched = append(c.touched, f.Clusters)
+	c.mu.Unlock()
 	return cached(ctx, c, db.KindVM, r, func() (db.Page[db.VMView], error) { return c.SearchVMs(ctx, f) })
 }
 

@@ -128,6 +128,24 @@ func TestAPI_ShowsWhatIsPermitted(t *testing.T) {
 	})
 }
 
+// TestAPI_TouchesPermittedClustersOnly holds that a list neither refreshes clusters of which its reader sees nothing, nor
+// tells their age.
+func TestAPI_TouchesPermittedClustersOnly(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dbtest.SQLite(t), tokenFile(), nil)
+	r.grant("user:olaf", "lab", r.vmName("lab", 1))
+	for _, query := range []string{"", "&cluster=lab", "&cluster=prod", "&cluster=prod&cluster=lab", "&cluster=absent"} {
+		r.as("ops-token", "/v1/vms?cache=refresh"+query).want(200)
+	}
+	r.as("admin-token", "/v1/vms").want(200)
+	if diff := cmp.Diff([][]string{{"lab"}, {"lab"}, {"lab"}, nil}, r.cache.touched); diff != "" {
+		t.Errorf("clusters touched (-want +got):\n%s", diff)
+	}
+	if a := decode[api.List[api.VM]](r.as("ops-token", "/v1/vms?cluster=prod")); a.AgeSeconds != nil || a.RefreshedAt != nil {
+		t.Errorf("the age of prod is told: %+v", a.Freshness)
+	}
+}
+
 func TestAPI_RefreshNeedsItsScope(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, dbtest.SQLite(t), tokenFile(), nil)
