@@ -77,6 +77,9 @@ CREATE INDEX virtual_machines_vcpus ON virtual_machines (vcpus);
 CREATE INDEX virtual_machines_disk_mib ON virtual_machines (disk_mib);
 CREATE INDEX virtual_machines_deleted_name ON virtual_machines (name) WHERE deleted_at IS NOT NULL;
 CREATE INDEX changes_observed_at ON changes (kind, observed_at);
+-- In the order of names, with what tells of most rows that they did not change since: the row itself need not be read.
+DROP INDEX virtual_machines_name;
+CREATE INDEX virtual_machines_name ON virtual_machines (name, id, observed_at);
 
 -- permissions
 ALTER TABLE permissions ADD COLUMN source TEXT NOT NULL DEFAULT 'grant' CHECK (source IN ('grant', 'tag'));
