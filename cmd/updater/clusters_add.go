@@ -79,7 +79,7 @@ func (a *app) addCluster(ctx context.Context, n newCluster, stdin io.Reader) (er
 	if err := store.AddCluster(ctx, n.StoredCluster); err != nil {
 		return fail(err)
 	}
-	a.warn(&config.Config{Clusters: []config.Cluster{cluster}, Timeouts: cluster.Timeouts, Retention: c.Retention})
+	a.warn(&config.Config{Clusters: []config.Cluster{cluster}, Timeouts: cluster.Timeouts, MaxAge: c.MaxAge, Retention: c.Retention})
 	return a.printf("added %s; a running updater refreshes it within seconds, `updater clusters refresh %s` at once\n", n.Name, n.Name)
 }
 

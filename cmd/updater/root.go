@@ -139,7 +139,7 @@ func (a *app) collectFlags(cmd *cobra.Command) error {
 	return nil
 }
 
-// config loads the configuration, and says its warnings once.
+// config loads the configuration. Its error asks for the exit code of bad configuration.
 func (a *app) config() (*config.Config, error) {
 	c, err := config.Load(config.Options{File: a.configFile, Env: a.env, Flags: a.flags})
 	if err != nil {
