@@ -173,12 +173,17 @@ func (s *Store) RemoveCluster(ctx context.Context, name string, purge bool) erro
 		if err != nil {
 			return err
 		}
-		statement := forgetCluster
-		if purge {
-			statement = "DELETE FROM clusters WHERE id = ?"
+		if !purge {
+			_, err = x.exec(ctx, forgetCluster, row.ID)
+			return err
 		}
-		_, err = x.exec(ctx, statement, row.ID)
-		return err
+		// Entries of the log outlive the rows they tell of, so no foreign key takes them along.
+		for _, statement := range []string{"DELETE FROM changes WHERE cluster_id = ?", "DELETE FROM clusters WHERE id = ?"} {
+			if _, err := x.exec(ctx, statement, row.ID); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("removing cluster %q: %w", name, err)

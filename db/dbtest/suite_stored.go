@@ -153,6 +153,11 @@ func storedRemoved(f *fixture) {
 
 	wantError(f, nil, f.s.RemoveCluster(f.ctx(), "one", true))
 	same(f, "purged", 0, len(f.vmsOf(id)))
+	for _, c := range must(f.s.Changes(f.ctx(), 0, 1000))(f) {
+		if c.ClusterID == id {
+			f.Errorf("the log still has an entry of the purged cluster: %s %s %s", c.Op, c.Kind, c.Name)
+		}
+	}
 	same(f, "grants", []string{"alice admin alpha/web grant"}, f.granted(db.GrantFilter{}))
 	same(f, "the other cluster", map[string]string{"u1": "web"}, f.live())
 	_, err = f.s.Apply(f.ctx(), db.Snapshot{ClusterID: id, Kind: db.KindVM, StartedAt: f.tick()})
