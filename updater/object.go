@@ -150,18 +150,15 @@ func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) 
 	if err != nil {
 		return err
 	}
-	q := &question{u: u, store: store, o: o, plan: t.plan}
+	q := &question{u: u, store: store, o: o}
 	err = q.ask(ctx, t.cluster)
 	if err == nil || Reason(err) == "canceled" || Reason(err) == "database" {
 		return err
 	}
 	now := u.now().UTC()
-	first := t.plan.Next(now)
 	_, recErr := store.RecordFailure(ctx, o.clusterID, db.Failure{
 		Kinds: []db.Kind{o.kind}, AttemptedAt: now, Error: err.Error(), Reason: Reason(err),
-		NextDue: func(failures int) time.Time {
-			return u.now().UTC().Add(backoff(t.plan.Next(first).Sub(first), failures, 0))
-		},
+		NextDue: func(failures int) time.Time { return t.plan.retry(now, failures, 0) },
 	})
 	if recErr != nil {
 		return errors.Join(err, &storeError{recErr})
@@ -174,7 +171,6 @@ type question struct {
 	u     *Updater
 	store ReadStore
 	o     object
-	plan  plan
 	src   Source
 }
 

@@ -45,6 +45,12 @@ func (p plan) next(k db.Kind, t time.Time) time.Time {
 	return p.Next(t)
 }
 
+// retry gives the time of the next try after so many failures in a row; early is as in backoff.
+func (p plan) retry(now time.Time, failures int, early float64) time.Time {
+	first := p.Next(now)
+	return now.Add(backoff(p.Next(first).Sub(first), failures, early))
+}
+
 // due lists the kinds whose time has come, in the order of a refresh. A kind that was never tried is due at once. While
 // the cluster itself backs off, nothing is: the other kinds would meet the same failure.
 func (p plan) due(now time.Time, fresh map[db.Kind]db.Freshness) []kind {

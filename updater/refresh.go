@@ -242,9 +242,7 @@ func (r *run) recordFailures(ctx context.Context) {
 // nextTry counts all kinds by the cluster's own tick: a slow kind must not wait out its long interval because the
 // cluster was away for a minute.
 func (r *run) nextTry(failures int) time.Time {
-	now := r.u.now().UTC()
-	first := r.t.plan.Next(now)
-	return now.Add(backoff(r.t.plan.Next(first).Sub(first), failures, r.early))
+	return r.t.plan.retry(r.u.now().UTC(), failures, r.early)
 }
 
 // contain turns a panic outside of a kind into a failure of this refresh.
