@@ -148,8 +148,8 @@ func TestRefresh_DueKindsOnly(t *testing.T) {
 	now := *r.freshness("prod", db.KindVM).NextDueAt
 	want := []db.Kind{db.KindCluster}
 	for _, k := range []db.Kind{db.KindGroup, db.KindNode, db.KindNetwork, db.KindVM, db.KindJob} {
-		slow := k == db.KindGroup || k == db.KindNetwork
-		if !slow || !r.freshness("prod", k).NextDueAt.After(now) { // the quarter of an hour may just end
+		// Not the groups and networks, unless their quarter of an hour ends just then.
+		if !r.freshness("prod", k).NextDueAt.After(now) {
 			want = append(want, k)
 		}
 	}
