@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -53,7 +52,7 @@ type dialect struct {
 	// notify tells listeners, where the database can.
 	notify func(ctx context.Context, x *txn, payload string) error
 	// endSessions ends sessions that still write in the name of leases whose holder was not heard of for the lease time.
-	endSessions func(ctx context.Context, x *txn, clusters []string, ttl time.Duration) (int64, error)
+	endSessions func(ctx context.Context, x *txn, clusters []string) (int64, error)
 	// retryable recognises errors that another try of the same transaction may not meet.
 	retryable func(err error) bool
 }

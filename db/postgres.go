@@ -169,13 +169,13 @@ SELECT count(*) FROM (
     -- only the role's own sessions: others it may not end
     JOIN pg_stat_activity a ON a.pid = k.pid AND a.usename = current_user AND a.pid <> pg_backend_pid()
     WHERE l.cluster_id = ANY(?) AND r.expires_at < clock_timestamp()
-      AND a.xact_start < r.expires_at - make_interval(secs => CAST(? AS double precision))
+      AND a.xact_start < r.expires_at
 ) s WHERE ended`
 
 // postgresEndSessions ends the sessions of stopped processes. The server's own time-out for idle transactions does not
 // count in the middle of a COPY, where it waits for the client's rows.
-func postgresEndSessions(ctx context.Context, x *txn, clusters []string, ttl time.Duration) (int64, error) {
+func postgresEndSessions(ctx context.Context, x *txn, clusters []string) (int64, error) {
 	var ended int64
-	err := x.get(ctx, &ended, endStuck, pq.Array(clusters), ttl.Seconds()/2)
+	err := x.get(ctx, &ended, endStuck, pq.Array(clusters))
 	return ended, err
 }

@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
@@ -45,7 +44,7 @@ func sqliteDialect() *dialect {
 		upsert:      upsertValues,
 		setDigests:  sqliteSetDigests,
 		notify:      func(context.Context, *txn, string) error { return nil },
-		endSessions: func(context.Context, *txn, []string, time.Duration) (int64, error) { return 0, nil },
+		endSessions: func(context.Context, *txn, []string) (int64, error) { return 0, nil },
 		retryable: func(err error) bool {
 			code := sqliteCode(err) & 0xff // without the extended part
 			return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED

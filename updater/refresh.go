@@ -248,6 +248,9 @@ func (r *run) recordFailures(ctx context.Context) {
 			Error: err.Error(), Reason: Reason(err), NextDue: r.nextTry,
 			Lease: r.lease,
 		})
+		if errors.Is(recErr, db.ErrLeaseLost) {
+			r.u.part.lose(r.lease)
+		}
 		if recErr != nil {
 			// The refresh's own line names its error; this one would only say again that the database is away.
 			r.u.log.Debug("recording a failed refresh", zap.String("cluster", r.res.Cluster), zap.Error(recErr))
