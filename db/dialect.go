@@ -46,6 +46,8 @@ type dialect struct {
 	setDigests func(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) error
 	// notify tells listeners, where the database can.
 	notify func(ctx context.Context, x *txn, payload string) error
+	// limits is run at the beginning of each transaction to bound its waiting, where the database can.
+	limits string
 	// retryable recognises errors that another try of the same transaction may not meet.
 	retryable func(err error) bool
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 	"github.com/pressly/goose/v3"
 )
 
@@ -27,6 +26,14 @@ CREATE TABLE ` + versionTable + ` (
     tstamp     TIMESTAMP NOT NULL DEFAULT now()
 );
 `
+
+// postgresLimits bounds what a transaction waits for locks, and how long one whose process stands still keeps its own,
+// for its duration and unless the operator said something else. (As parameters of the connection they would be refused by
+// a pooler.)
+const postgresLimits = `
+SELECT set_config(name, '30s', true)
+FROM (VALUES ('lock_timeout'), ('idle_in_transaction_session_timeout')) AS unlimited (name)
+WHERE current_setting(name) = '0'`
 
 func postgresDialect() *dialect {
 	return &dialect{
@@ -56,9 +63,8 @@ func postgresDialect() *dialect {
 			_, err := x.exec(ctx, "SELECT pg_notify(?, ?)", Channel, payload)
 			return err
 		},
-		retryable: func(err error) bool {
-			return pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil
-		},
+		limits:    postgresLimits,
+		retryable: postgresRetryable,
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // sqliteScript begins the schema as a script, with goose's version table as goose creates it.
@@ -43,10 +42,7 @@ func sqliteDialect() *dialect {
 		upsert:     upsertValues,
 		setDigests: sqliteSetDigests,
 		notify:     func(context.Context, *txn, string) error { return nil },
-		retryable: func(err error) bool {
-			code := sqliteCode(err) & 0xff // without the extended part
-			return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
-		},
+		retryable:  func(err error) bool { return sqliteTrouble(err) == TroubleLocked },
 	}
 }
 
