@@ -68,3 +68,6 @@ func CopyLine(row *VM) (columns []string, line []byte) {
 	}
 	return t.written, append(line, '\n')
 }
+
+// ParsePostgres exposes how a database URL is read.
+func ParsePostgres(raw string) (*url.URL, error) { return parsePostgres(raw) }

@@ -78,7 +78,7 @@ func (c *patientConn) SetDeadline(t time.Time) error {
 // Read implements net.Conn.
 func (c *patientConn) Read(b []byte) (int, error) {
 	if c.connecting.IsZero() {
-		if err := c.Conn.SetReadDeadline(c.patience.until()); err != nil {
+		if err := c.SetReadDeadline(c.patience.until()); err != nil {
 			return 0, err
 		}
 	}

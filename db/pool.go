@@ -74,5 +74,5 @@ func (p *pool) gaveUp(err error) bool {
 
 // discard ends conn, on which no transaction runs any more, instead of keeping it for others.
 func discard(conn *sqlx.Conn) {
-	conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck // it returns what the function does
+	conn.Raw(func(any) error { return driver.ErrBadConn }) //nolint:errcheck,gosec // it returns what the function does
 }

@@ -52,7 +52,7 @@ func splitHosts(list string) (hosts, ports []string, err error) {
 	given := false
 	for part := range strings.SplitSeq(list, ",") {
 		u, err := neturl.Parse("//" + part)
-		if err != nil || u.Host != part || part == "" {
+		if err != nil || u.Host != part || part == "" || strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(part, "[") {
 			return nil, nil, malformedURL()
 		}
 		hosts, ports = append(hosts, u.Hostname()), append(ports, cmp.Or(u.Port(), "5432"))

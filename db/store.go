@@ -80,7 +80,8 @@ func (s *Store) Close() error {
 	if s.reader != s.writer {
 		err = errors.Join(err, s.reader.Close())
 	}
-	if err != nil {
+	// A connection that broke before has nothing left to close.
+	if err != nil && !isBroken(err) {
 		return fmt.Errorf("closing the database: %w", err)
 	}
 	return nil

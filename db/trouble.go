@@ -50,7 +50,7 @@ func (t Trouble) advice() string {
 	case TroubleSchema:
 		return "the schema is not this program's: run `updater schema apply`, or set the search_path of the user right"
 	case TroubleLocked:
-		return "another session holds a lock for too long: find it (pg_stat_activity, or lsof on the SQLite file) and end it"
+		return "another session holds a lock for too long: find it with pg_stat_activity, or with lsof on the SQLite file, and end it"
 	case TroubleConflict:
 		return "other sessions write the same rows all the time; the updater tries again at its next turn"
 	case TroubleCorrupt:
@@ -70,7 +70,8 @@ type troubleError struct {
 
 func (e *troubleError) Error() string {
 	// The driver lists the servers it tried on lines of their own.
-	return strings.ReplaceAll(e.err.Error(), "\n", "; ") + " (" + e.advice + ")"
+	text := strings.NewReplacer(":\n", ": ", "\n", "; ").Replace(e.err.Error())
+	return text + " (" + e.advice + ")"
 }
 
 func (e *troubleError) Unwrap() error { return e.err }
