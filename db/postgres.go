@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 	"github.com/pressly/goose/v3"
 )
 
@@ -28,6 +27,14 @@ CREATE TABLE ` + versionTable + ` (
 );
 `
 
+// postgresLimits bounds what a transaction waits for locks, and how long one whose process stands still keeps its own,
+// for its duration and unless the operator said something else. (As parameters of the connection they would be refused by
+// a pooler.)
+const postgresLimits = `
+SELECT set_config(name, '30s', true)
+FROM (VALUES ('lock_timeout'), ('idle_in_transaction_session_timeout')) AS unlimited (name)
+WHERE current_setting(name) = '0'`
+
 func postgresDialect() *dialect {
 	return &dialect{
 		name:       "postgres",
@@ -36,14 +43,13 @@ func postgresDialect() *dialect {
 		script:     postgresScript,
 		forUpdate:  " FOR UPDATE",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
-		patience:   "set_config('lock_timeout', '20s', true) <> '' AND set_config('idle_in_transaction_session_timeout', '30s', true) <> ''",
 		// The oid of the table as the key: unique in the database without claiming a number. Held until commit, so
 		// keep it short: changes are appended last.
 		sequencer:   "SELECT pg_advisory_xact_lock('changes'::regclass::oid::bigint)",
 		schemaTable: "SELECT count(to_regclass(?))",
 		clock:       "clock_timestamp()",
 		clockPlus:   "clock_timestamp() + make_interval(secs => CAST(? AS double precision))",
-		noSync:      "set_config('synchronous_commit', 'off', true) = 'off'",
+		noSync:      "set_config('synchronous_commit', 'off', true) = 'off' AND set_config('lock_timeout', '30s', true) <> ''",
 		search:      postgresSearch(),
 		in:          func(column string) string { return column + " = ANY(?)" },
 		list:        func(values []string) any { return pq.Array(values) },
@@ -59,9 +65,8 @@ func postgresDialect() *dialect {
 			return err
 		},
 		endSessions: postgresEndSessions,
-		retryable: func(err error) bool {
-			return pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil
-		},
+		limits:      postgresLimits,
+		retryable:   postgresRetryable,
 	}
 }
 
