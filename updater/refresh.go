@@ -294,7 +294,7 @@ func clusterWide(err error) bool {
 	if status, ok := errors.AsType[*ganeti.StatusError](err); ok {
 		return slices.Contains([]int{401, 502, 503, 504}, status.Status)
 	}
-	return slices.Contains([]string{"timeout", "tls", "unreachable", "canceled", "database", "lease_lost"}, Reason(err))
+	return databaseTrouble(err) || slices.Contains([]string{"timeout", "tls", "unreachable", "canceled", "lease_lost"}, Reason(err))
 }
 
 // nobodysTrouble says whether an error is no failure of the cluster or the database: the process is told to stop, or
