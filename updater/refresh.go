@@ -78,6 +78,8 @@ type run struct {
 	kinds []kind
 	fresh map[db.Kind]db.Freshness
 	src   Source
+	// proven is the address that has shown the cluster's uuid in this refresh; no answer of another one is believed.
+	proven ganeti.Address
 	// touches are the kinds that did not change; they are stamped fresh together, in one transaction.
 	touches []db.Touch
 	// early is drawn once, so that kinds that failed together are tried again together.
@@ -271,7 +273,7 @@ func clusterWide(err error) bool {
 	if status, ok := errors.AsType[*ganeti.StatusError](err); ok {
 		return slices.Contains([]int{401, 502, 503, 504}, status.Status)
 	}
-	return slices.Contains([]string{"timeout", "tls", "unreachable", "canceled", "database"}, Reason(err))
+	return slices.Contains([]string{"timeout", "tls", "unreachable", "moved", "canceled", "database"}, Reason(err))
 }
 
 // forget drops what the process remembers of the cluster's rows; the next refresh asks the database.
