@@ -14,7 +14,8 @@ type Cluster struct {
 	// Name is the cluster's name in the database, logs and metrics. It must be unique and should never change: another
 	// name is another cluster, and the old one's rows are frozen.
 	Name string `koanf:"name"`
-	// RAPI is the address of the cluster's remote API, https://HOST[:PORT]; the port defaults to 5080.
+	// RAPI is the address of the cluster's remote API, https://HOST[:PORT]; the port defaults to 5080. Several addresses are
+	// separated by commas: see ganeti.Settings.
 	RAPI string `koanf:"rapi"`
 	// Username is the RAPI user; one without options is enough. Empty: no credentials are sent, for a RAPI that runs
 	// without --require-authentication.

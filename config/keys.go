@@ -19,6 +19,8 @@ type Key struct {
 	// value is the default as text that parse understands; empty: none, or inherited.
 	value string
 	parse parser
+	// element is the Type of each value of a key that may have several: a list in the file, separated by commas elsewhere.
+	element string
 }
 
 // clustersPrefix begins the path of a key that each cluster has.
@@ -93,8 +95,8 @@ func clusterKeys() []Key {
 	list := []Key{
 		key("name", "name", "", parseName,
 			"The cluster's name in the database, logs and metrics: letters, digits, `.`, `_` and `-`. Needed and unique. Never change it: another name is another cluster, and the old one's rows freeze."),
-		key("rapi", "address", "", parseRAPI,
-			"The address of the cluster's remote API, `https://HOST[:PORT]`. Needed. The port is 5080 unless given."),
+		key("rapi", "address or list", "", parseRAPI,
+			"The address of the cluster's remote API, `https://HOST[:PORT]`, or a list of addresses for a cluster whose master may move; in a variable or a flag they are separated by commas. Needed. The port is 5080 unless given. The first is asked first, afterwards the one that served last; the next is tried when one cannot be reached, fails the TLS check, or is not the master.").listOf("address"),
 		key("username", "text", "", parseNeeded,
 			"The RAPI user. One without any option in Ganeti's users file can read all that is cached. Absent: no credentials are sent, for a RAPI that runs without `--require-authentication`."),
 		key("password_file", "file", "", parseNeeded,
@@ -139,7 +141,7 @@ func limitKeys() []Key {
 		key("timeouts.first_byte", "duration", "60s", parseDuration,
 			"How long RAPI may take to begin its answer. A hung node adds 5 seconds; a stopped luxid is reported after 30."),
 		key("timeouts.total", "duration", "120s", parseDuration,
-			"How long one request may take in all. It must not be shorter than any of the others that are given."),
+			"How long one request may take in all, all addresses of a cluster together. It must not be shorter than any of the others that are given."),
 		key("max_body", "size", "256MiB", parseSize,
 			"The largest answer accepted from RAPI. 256 MiB hold about 80,000 VMs. A larger answer fails the refresh and changes nothing."),
 	}
@@ -153,6 +155,12 @@ func key(path, kind, value string, parse parser, doc string) Key {
 // inherits says in words where the default comes from.
 func (k Key) inherits(from string) Key {
 	k.Default = from
+	return k
+}
+
+// listOf lets the key have several values of a type.
+func (k Key) listOf(element string) Key {
+	k.element = element
 	return k
 }
 

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"ganeticache/ganeti"
 )
 
 const (
@@ -33,7 +35,7 @@ func (c *Config) Warnings() []string {
 func (c *Config) clusterWarnings() []string {
 	var w []string
 	enabled := 0
-	addresses := map[string]string{}
+	addresses := map[ganeti.Address]string{}
 	hasty := map[string]bool{}
 	for _, cl := range c.Clusters {
 		if cl.Enabled {
@@ -43,11 +45,7 @@ func (c *Config) clusterWarnings() []string {
 			w = append(w, fmt.Sprintf("INSECURE: cluster %s is asked without checking its certificate (tls.insecure_skip_verify); whoever is "+
 				"on the way can read the password and forge the answers; use tls.pin_sha256, which `updater trust` prints", cl.Name))
 		}
-		address := cl.address()
-		if other, twice := addresses[address]; twice {
-			w = append(w, fmt.Sprintf("clusters %s and %s have the same address; every VM of it will be cached twice", other, cl.Name))
-		}
-		addresses[address] = cl.Name
+		w = append(w, sharedAddress(addresses, cl)...)
 		w = append(w, c.slowerThanMaxAge(cl)...)
 		for _, text := range []string{cl.Schedules.VM, cl.Schedules.Node, cl.Schedules.Group, cl.Schedules.Network, cl.Schedules.Job} {
 			if i := interval(text); text != "" && i < hastySchedule && !hasty[text] {
@@ -83,13 +81,21 @@ func (c *Config) slowerThanMaxAge(cl Cluster) []string {
 	return nil
 }
 
-// address is host and port as two spellings of one address share them.
-func (c Cluster) address() string {
-	host, port, err := c.settings().HostPort()
+// sharedAddress calls out an address that another cluster has, too, and notes those of this one in seen. One with an
+// address that cannot be read has a problem of its own.
+func sharedAddress(seen map[ganeti.Address]string, cl Cluster) []string {
+	addresses, err := cl.settings().Addresses()
 	if err != nil {
-		return c.RAPI
+		return nil
 	}
-	return fmt.Sprintf("%s %d", host, port)
+	var w []string
+	for _, a := range addresses {
+		if other, twice := seen[a]; twice && len(w) == 0 {
+			w = append(w, fmt.Sprintf("clusters %s and %s have the same address; every VM of it will be cached twice", other, cl.Name))
+		}
+		seen[a] = cl.Name
+	}
+	return w
 }
 
 func (c *Config) secretWarnings() []string {

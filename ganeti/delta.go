@@ -18,6 +18,8 @@ type Delta struct {
 	Duration time.Duration
 	// Bytes counts the body as received.
 	Bytes int64
+	// Address is the one that answered.
+	Address Address
 	// Items counts the items of the answer, known ones included.
 	Items int
 

@@ -169,6 +169,7 @@ func (e *PanicError) Error() string {
 func Reason(err error) string {
 	var withheld *WithheldError
 	var other *OtherClusterError
+	var moved *MovedError
 	var panicked *PanicError
 	var settings *settingsError
 	var store *storeError
@@ -178,6 +179,8 @@ func Reason(err error) string {
 		return withheld.Why
 	case errors.As(err, &other), errors.Is(err, db.ErrOtherCluster):
 		return "other_cluster"
+	case errors.As(err, &moved):
+		return "moved"
 	case errors.As(err, &panicked):
 		return "panic"
 	case errors.As(err, &settings):
