@@ -190,12 +190,15 @@ func syncCluster(ctx context.Context, x *txn, known map[string]Cluster, c Cluste
 }
 
 // SetServing records the address at which a cluster's RAPI serves now, so that readers of the row reach the master. It
-// writes nothing when that is on record, and nothing for a disabled cluster.
-func (s *Store) SetServing(ctx context.Context, clusterID int64, at RAPIAddress) error {
+// writes nothing when that is on record, and nothing for a disabled cluster. ErrLeaseLost, as in Apply.
+func (s *Store) SetServing(ctx context.Context, clusterID int64, l *Lease, at RAPIAddress) error {
 	const setServing = `
 UPDATE clusters SET rapi_host = ?, rapi_port = ?
 WHERE id = ? AND enabled AND (rapi_host <> ? OR rapi_port <> ?)`
 	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		if err := fence(ctx, x, clusterID, l); err != nil {
+			return err
+		}
 		_, err := x.exec(ctx, setServing, at.Host, at.Port, clusterID, at.Host, at.Port)
 		return err
 	})

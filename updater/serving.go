@@ -54,7 +54,7 @@ func (r *run) recordServing(ctx context.Context, at ganeti.Address, news bool) e
 	if at == before && !news || at == (ganeti.Address{}) || row.ID == 0 || r.u.opts.DryRun {
 		return nil
 	}
-	if err := r.u.opts.Store.SetServing(ctx, row.ID, db.RAPIAddress(at)); err != nil {
+	if err := r.u.opts.Store.SetServing(ctx, row.ID, r.lease, db.RAPIAddress(at)); err != nil {
 		return &storeError{err}
 	}
 	if at == before {
