@@ -62,7 +62,7 @@ func (r *rig) spread(ctx context.Context) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			r.score.Lose(trial.Uneven, "%s after the storm the leases are spread so: %v", balance, spread)
+			r.score.Losef(trial.Uneven, "%s after the storm the leases are spread so: %v", balance, spread)
 			return nil
 		}
 		if err := pause(ctx, 200*time.Millisecond); err != nil {

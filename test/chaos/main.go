@@ -92,7 +92,7 @@ func (o options) plan() []trial.Storm {
 
 func chaos(ctx context.Context, o options, out io.Writer) (err error) {
 	say := func(format string, args ...any) {
-		fmt.Fprintf(out, format+"\n", args...) //nolint:errcheck // who cannot see the progress still gets the exit code
+		fmt.Fprintf(out, format+"\n", args...) // who cannot see the progress still gets the exit code
 	}
 	say("seed %d (the same storms again: -seed %d -for %s -replicas %d -clusters %d)", o.seed, o.seed, o.lasts, o.replicas, o.clusters)
 	if o.planOnly {

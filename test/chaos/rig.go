@@ -136,7 +136,7 @@ func (r *rig) run(ctx context.Context) error {
 	for _, u := range r.replicas {
 		beside.Go(func() {
 			if err := u.Supervise(ctx); err != nil {
-				r.score.Lose(trial.Deaths, "%s cannot be started again: %v", u.Name, err)
+				r.score.Losef(trial.Deaths, "%s cannot be started again: %v", u.Name, err)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -76,9 +77,9 @@ func (a *Audit) Verify(ctx context.Context) error {
 		if r.Held == nil || *r.Held != r.Written {
 			held := "none"
 			if r.Held != nil {
-				held = fmt.Sprint(*r.Held)
+				held = strconv.FormatInt(*r.Held, 10)
 			}
-			a.score.Lose(OldTokens, "a write to %s of cluster %d with token %d, while the lease's was %s", r.Kind, r.Cluster, r.Written, held)
+			a.score.Losef(OldTokens, "a write to %s of cluster %d with token %d, while the lease's was %s", r.Kind, r.Cluster, r.Written, held)
 		}
 	}
 	a.score.Looked("writes audited for their fencing token", len(rows))

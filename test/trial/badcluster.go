@@ -24,8 +24,8 @@ func (c *Cluster) Misbehave(ctx context.Context, act string, detail uint64) (men
 		"status 502":   rapisim.Status(502),
 		"html":         rapisim.HTML(200),
 		"garbage":      rapisim.Garbage().On(instances),
-		"cut body":     rapisim.CutBody(int64(detail % 20_000)), //nolint:gosec // below 20,000
-		"wrong length": rapisim.WrongLength(int64(detail%400) - 200), //nolint:gosec // below 400
+		"cut body":     rapisim.CutBody(int64(detail % 20_000)),
+		"wrong length": rapisim.WrongLength(int64(detail%400) - 200),
 		"trickle":      rapisim.Trickle(2000),
 		"endless body": rapisim.Endless().On(instances),
 	}

@@ -13,7 +13,9 @@ func entry(id int64, op string, fields map[string]trial.Field) trial.Entry {
 	}
 }
 
-func status(old, now any) map[string]trial.Field { return map[string]trial.Field{"status": {Old: old, New: now}} }
+func status(old, now any) map[string]trial.Field {
+	return map[string]trial.Field{"status": {Old: old, New: now}}
+}
 
 // honest is a sequence that could have been; each lie below is one entry after it.
 func honest() []trial.Entry {

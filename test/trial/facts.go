@@ -70,14 +70,18 @@ func truth(c *rapisim.Cluster) []Object {
 			g.Name, g.AllocPolicy, len(g.Nodes), strings.Join(nodes, ","), strings.Join(g.Tags, ","), g.SerialNo)})
 	}
 	for _, n := range c.Nodes() {
-		out = append(out, Object{Kind: "node", UUID: n.UUID, State: join(
-			n.Name, n.Role, n.Offline, groups[n.Group], n.PrimaryIP, strings.Join(n.Tags, ","), n.SerialNo),
-			Volatile: join(n.Primaries, n.Secondaries)})
+		out = append(out, Object{
+			Kind: "node", UUID: n.UUID, State: join(
+				n.Name, n.Role, n.Offline, groups[n.Group], n.PrimaryIP, strings.Join(n.Tags, ","), n.SerialNo),
+			Volatile: join(n.Primaries, n.Secondaries),
+		})
 	}
 	for _, n := range c.Networks() {
-		out = append(out, Object{Kind: "network", UUID: n.UUID, State: join(
-			n.Name, n.Network, n.Gateway, n.Network6, n.Gateway6, n.MACPrefix, strings.Join(n.Tags, ","), n.SerialNo),
-			Volatile: join(n.FreeCount, n.ReservedCount)})
+		out = append(out, Object{
+			Kind: "network", UUID: n.UUID, State: join(
+				n.Name, n.Network, n.Gateway, n.Network6, n.Gateway6, n.MACPrefix, strings.Join(n.Tags, ","), n.SerialNo),
+			Volatile: join(n.FreeCount, n.ReservedCount),
+		})
 	}
 	slices.SortFunc(out, func(a, b Object) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.UUID, b.UUID))

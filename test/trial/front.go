@@ -85,7 +85,10 @@ func NewFront(name, upstream string) (*Front, error) {
 	f := &Front{name: name, upstream: upstream, port: port, weather: newWeather()}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f, f.open(nil)
+	if err := f.open(nil); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // Port is where the front listens, on 127.0.0.1.

@@ -78,13 +78,13 @@ func (g *Grants) Verify(ctx context.Context) error {
 		case g.doubtful[r]:
 			g.given[r] = true
 		case !g.given[r]:
-			g.score.Lose(LostGrants, "%s has a grant on VM row %d that nobody gave", r.Subject, r.VM)
+			g.score.Losef(LostGrants, "%s has a grant on VM row %d that nobody gave", r.Subject, r.VM)
 		}
 	}
 	clear(g.doubtful)
 	for one := range g.given {
 		if !there[one] {
-			g.score.Lose(LostGrants, "the grant of %s on VM row %d is gone", one.Subject, one.VM)
+			g.score.Losef(LostGrants, "the grant of %s on VM row %d is gone", one.Subject, one.VM)
 			delete(g.given, one)
 		}
 	}

@@ -50,7 +50,7 @@ func (j *Judge) Fresh(ctx context.Context, since time.Time, clusters []*Cluster,
 				return took, err
 			}
 			for what, why := range late {
-				j.score.Lose(NotRecovered, "%s after %s: %s", what, took.Round(time.Second), why)
+				j.score.Losef(NotRecovered, "%s after %s: %s", what, took.Round(time.Second), why)
 			}
 			return took, nil
 		}
@@ -131,13 +131,13 @@ func (j *Judge) compareIDs(kind string, rows []row) {
 		there[k] = true
 		was, known := j.ids[k]
 		if known && was != r.ID {
-			j.score.Lose(ChangedIDs, "%s %s in %s was row %d and is row %d", kind, r.UUID, r.Cluster, was, r.ID)
+			j.score.Losef(ChangedIDs, "%s %s in %s was row %d and is row %d", kind, r.UUID, r.Cluster, was, r.ID)
 		}
 		j.ids[k] = r.ID
 	}
 	for k, id := range j.ids {
 		if k.kind == kind && !there[k] {
-			j.score.Lose(WrongRows, "row %d of %s %s in %s is gone", id, kind, k.uuid, k.cluster)
+			j.score.Losef(WrongRows, "row %d of %s %s in %s is gone", id, kind, k.uuid, k.cluster)
 		}
 	}
 	j.score.Looked("row ids compared with the ledger", len(rows))
@@ -150,7 +150,7 @@ func (j *Judge) compareChanges(kind string, rows []row) error {
 			return fmt.Errorf("decoding row %d of kind %s: %w", r.ID, kind, err)
 		}
 		for _, wrong := range j.log.Check(r.Cluster, kind, r.UUID, !r.Deleted, columns) {
-			j.score.Lose(WrongChanges, "%s", wrong)
+			j.score.Losef(WrongChanges, "%s", wrong)
 		}
 	}
 	return nil
@@ -177,14 +177,14 @@ func (j *Judge) compareRows(kind string, rows []row) {
 			delete(mine, o.UUID)
 			switch {
 			case !ok:
-				j.score.Lose(WrongRows, "%s %s in %s has no live row: %s", kind, o.UUID, c.Name, o.State)
+				j.score.Losef(WrongRows, "%s %s in %s has no live row: %s", kind, o.UUID, c.Name, o.State)
 			case r.State != o.State || r.Volatile != o.Volatile:
-				j.score.Lose(WrongRows, "%s %s in %s is\n    %s (%s), its row says\n    %s (%s)",
+				j.score.Losef(WrongRows, "%s %s in %s is\n    %s (%s), its row says\n    %s (%s)",
 					kind, o.UUID, c.Name, o.State, o.Volatile, r.State, r.Volatile)
 			}
 		}
 		for uuid, r := range mine {
-			j.score.Lose(WrongRows, "%s %s in %s does not exist and has a live row: %s", kind, uuid, c.Name, r.State)
+			j.score.Losef(WrongRows, "%s %s in %s does not exist and has a live row: %s", kind, uuid, c.Name, r.State)
 		}
 	}
 	j.score.Looked("rows compared with the clusters", compared)

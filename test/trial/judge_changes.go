@@ -44,7 +44,7 @@ WHERE h.id > $1 AND h.kind IN ('vm', 'node', 'group', 'network') ORDER BY h.id`,
 		}
 		e.keepColumns(columns[r.Kind])
 		for _, wrong := range j.log.Add(e) {
-			j.score.Lose(WrongChanges, "%s", wrong)
+			j.score.Losef(WrongChanges, "%s", wrong)
 		}
 		if e.Op == "removed" {
 			j.checkRemoval(e)
@@ -80,7 +80,7 @@ func (j *Judge) checkRemoval(e Entry) {
 			continue
 		}
 		if gone, latest := c.held(e.Kind, e.UUID, "", e.ObservedAt, e.ObservedAt.Add(requestTime)); !gone {
-			j.score.Lose(WrongTombstones, "change %d removed %s %s of %s as of %s, and it was there all the time; now: %s",
+			j.score.Losef(WrongTombstones, "change %d removed %s %s of %s as of %s, and it was there all the time; now: %s",
 				e.ID, e.Kind, e.UUID, e.Cluster, e.ObservedAt, latest)
 		}
 	}

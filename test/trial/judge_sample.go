@@ -91,7 +91,7 @@ func (j *Judge) judge(c *Cluster, kind string, said claims) {
 			continue
 		}
 		if held, latest := c.held(kind, r.UUID, r.State, r.Claimed.Time, time.Time{}); !held {
-			j.score.Lose(FalseFresh, "%s %s in %s is called true as of %s, but was that no more:\n    row: %s\n    now: %s",
+			j.score.Losef(FalseFresh, "%s %s in %s is called true as of %s, but was that no more:\n    row: %s\n    now: %s",
 				kind, r.UUID, c.Name, r.Claimed.Time.Format(time.RFC3339Nano), r.State, latest)
 		}
 	}
@@ -104,7 +104,7 @@ func (j *Judge) judge(c *Cluster, kind string, said claims) {
 			continue
 		}
 		if gone, latest := c.held(kind, uuid, "", said.refreshed.Time, time.Time{}); !gone {
-			j.score.Lose(FalseFresh, "%s %s in %s has no row as of %s, but was there all the time since: %s",
+			j.score.Losef(FalseFresh, "%s %s in %s has no row as of %s, but was there all the time since: %s",
 				kind, uuid, c.Name, said.refreshed.Time.Format(time.RFC3339Nano), latest)
 		}
 	}

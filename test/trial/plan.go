@@ -66,7 +66,7 @@ type PlanOptions struct {
 func Plan(o PlanOptions) []Storm {
 	storms := make([]Storm, o.Storms)
 	for i := range storms {
-		storms[i] = storm(rand.New(rand.NewPCG(o.Seed, uint64(i))), o) //nolint:gosec // i counts from 0
+		storms[i] = storm(rand.New(rand.NewPCG(o.Seed, uint64(i))), o)
 	}
 	if o.LongAway && len(storms) > 0 {
 		storms[len(storms)/4] = Storm{Steps: []Step{{Target: AtPostgres, Act: "away", For: time.Minute}}}

@@ -65,7 +65,10 @@ func NewPostgres(ctx context.Context, dir string) (*Postgres, error) {
 	if err := p.Start(ctx); err != nil {
 		return nil, err
 	}
-	return p, p.createDatabase(ctx)
+	if err := p.createDatabase(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
 }
 
 func (p *Postgres) createDatabase(ctx context.Context) (err error) {

@@ -14,10 +14,9 @@ import (
 
 // process is a child that dies with this program, in whatever way that ends.
 type process struct {
-	cmd      *exec.Cmd
-	guardian io.WriteCloser
-	done     chan struct{} // closed when the child has ended; err is set then
-	err      error
+	cmd  *exec.Cmd
+	done chan struct{} // closed when the child has ended; err is set then
+	err  error
 }
 
 // guard waits for a line, which says that the child has ended. The end of its input without one is the end of this
@@ -35,7 +34,7 @@ func launch(attr *syscall.SysProcAttr, logFile, last, name string, args ...strin
 	if attr == nil {
 		attr = &syscall.SysProcAttr{}
 	}
-	attr.Setpgid = true // an interrupt at the terminal must reach the child through us
+	attr.Setpgid = true                                             // an interrupt at the terminal must reach the child through us
 	cmd := exec.CommandContext(context.Background(), name, args...) //nolint:gosec // the trial's own programs
 	cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = attr, log, log
 	if err := cmd.Start(); err != nil {

@@ -77,8 +77,8 @@ func (s *Score) Looked(at string, n int) {
 	s.looked.add(at, n)
 }
 
-// Lose counts a loss and keeps what is said about the first of them.
-func (s *Score) Lose(l Loss, format string, args ...any) {
+// Losef counts a loss and keeps what is said about the first of them.
+func (s *Score) Losef(l Loss, format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lost == nil {

@@ -147,7 +147,7 @@ func (u *Updater) look(ctx context.Context) error {
 	}
 	code := u.proc.cmd.ProcessState.ExitCode()
 	if u.answers || code != exitFailed {
-		u.score.Lose(Deaths, "%s ended by itself with code %d; its log: %s", u.Name, code, u.log)
+		u.score.Losef(Deaths, "%s ended by itself with code %d; its log: %s", u.Name, code, u.log)
 	}
 	u.score.Looked("starts that failed and were repeated", 1)
 	return u.spawn()
