@@ -35,13 +35,11 @@ func (r *rig) calm(ctx context.Context) error {
 	if err := r.grants.Verify(ctx); err != nil {
 		return err
 	}
-	if !r.noLeases {
-		if err := r.spread(ctx); err != nil {
-			return err
-		}
-		if err := r.audit.Verify(ctx); err != nil {
-			return err
-		}
+	if err := r.spread(ctx); err != nil {
+		return err
+	}
+	if err := r.audit.Verify(ctx); err != nil {
+		return err
 	}
 	if r.verbose {
 		r.say("  calm: fresh after %s", took.Round(100*time.Millisecond))
@@ -57,7 +55,7 @@ func (r *rig) spread(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if even(spread, len(r.replicas), len(r.world.Clusters)) {
+		if trial.Even(spread, len(r.replicas), len(r.world.Clusters)) {
 			r.score.Looked("times the leases were found spread evenly", 1)
 			return nil
 		}
@@ -69,13 +67,4 @@ func (r *rig) spread(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// even says whether so many replicas lead so many clusters, none more than one above another.
-func even(spread map[string]int, replicas, clusters int) bool {
-	low, high, sum := clusters, 0, 0
-	for _, n := range spread {
-		low, high, sum = min(low, n), max(high, n), sum+n
-	}
-	return len(spread) == replicas && sum == clusters && high-low <= 1
 }

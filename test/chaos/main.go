@@ -30,7 +30,6 @@ type options struct {
 	rate                    float64
 	updater                 string
 	planOnly, verbose       bool
-	noLeases                bool
 }
 
 func main() {
@@ -63,7 +62,6 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.Float64Var(&o.rate, "rate", 3, "changes a second in each cluster")
 	f.StringVar(&o.updater, "updater", "bin/updater", "the updater's `program`")
 	f.BoolVar(&o.planOnly, "plan", false, "print the storms and do nothing")
-	f.BoolVar(&o.noLeases, "no-leases", false, "TEMPORARY: an updater without leases")
 	f.BoolVar(&o.verbose, "v", false, "tell each storm and each calm")
 	if err := f.Parse(args); err != nil {
 		return o, err

@@ -80,10 +80,8 @@ func (r *rig) build(ctx context.Context) (err error) {
 	if err := r.replicas[0].ApplySchema(ctx); err != nil {
 		return err
 	}
-	if !r.noLeases {
-		if r.audit, err = trial.NewAudit(ctx, r.db, r.score); err != nil {
-			return err
-		}
+	if r.audit, err = trial.NewAudit(ctx, r.db, r.score); err != nil {
+		return err
 	}
 	r.judge = trial.NewJudge(r.db, r.world, r.score)
 	r.grants = trial.NewGrants(r.db, r.score, r.seed)
@@ -111,9 +109,7 @@ func (r *rig) addReplica(n int) error {
 	if err != nil {
 		return err
 	}
-	if !r.noLeases {
-		config.Lease = lease.String()
-	}
+	config.Lease = lease.String()
 	u, err := trial.NewUpdater(trial.UpdaterOptions{Name: name, Binary: r.updater, Folder: r.folder, Config: config}, r.score)
 	if err != nil {
 		return err

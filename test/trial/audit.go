@@ -104,3 +104,12 @@ WHERE r.expires_at > now() GROUP BY r.id`)
 	}
 	return spread, nil
 }
+
+// Even says whether so many replicas hold so many clusters, none more than one above another.
+func Even(spread map[string]int, replicas, clusters int) bool {
+	low, high, sum := clusters, 0, 0
+	for _, n := range spread {
+		low, high, sum = min(low, n), max(high, n), sum+n
+	}
+	return len(spread) == replicas && sum == clusters && high-low <= 1
+}
