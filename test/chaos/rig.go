@@ -100,7 +100,7 @@ func (r *rig) build(ctx context.Context) (err error) {
 // addReplica makes a replica with a proxy of its own before PostgreSQL.
 func (r *rig) addReplica(n int) error {
 	name := fmt.Sprintf("replica-%d", n)
-	path, err := trial.NewFront(name+"-postgres", r.postgres.Address())
+	path, err := trial.NewFront(name+"-postgres", r.postgres.Address(), 0)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,9 @@ func (r *rig) storm(ctx context.Context, s trial.Storm) error {
 	r.score.Tried("storms")
 	during, over := context.WithCancel(ctx)
 	var beside, steps sync.WaitGroup
-	beside.Go(func() { r.sample(during) })
+	for range samplers {
+		beside.Go(func() { r.sample(during) })
+	}
 	beside.Go(func() { r.grant(during) })
 	var mu sync.Mutex
 	var errs []error
@@ -94,9 +96,12 @@ func (r *rig) strikePostgres(act string) (mender, error) {
 	return r.postgres.Start, r.postgres.Stop(mode)
 }
 
+// samplers is how many sample at a time.
+const samplers = 2
+
 // sample holds the database against the history until ctx ends. While the database is away there is nothing to hold.
 func (r *rig) sample(ctx context.Context) {
-	for pause(ctx, 50*time.Millisecond+rand.N(200*time.Millisecond)) == nil {
+	for pause(ctx, 20*time.Millisecond+rand.N(100*time.Millisecond)) == nil {
 		c := r.world.Clusters[rand.IntN(len(r.world.Clusters))]
 		if err := r.judge.Sample(ctx, c); err != nil && ctx.Err() == nil {
 			r.score.Looked("samples not to be had: no database", 1)

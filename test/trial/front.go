@@ -67,6 +67,7 @@ func toxicsOf(h Harm) []toxic {
 type Front struct {
 	name, upstream string
 	port           int
+	lag            time.Duration
 	weather        *weather
 
 	mu    sync.Mutex
@@ -75,14 +76,15 @@ type Front struct {
 	plain bool // the proxy has no toxics but the weather
 }
 
-// NewFront starts a proxy before upstream, host:port.
-func NewFront(name, upstream string) (*Front, error) {
+// NewFront starts a proxy before upstream, host:port. Answers wait for the lag, as they do on a network: it widens the
+// moment between an answer's making and its arrival, in which whoever is careless about time goes wrong.
+func NewFront(name, upstream string, lag time.Duration) (*Front, error) {
 	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
 	toxics.Register(weatherType, new(weatherToxic))
-	f := &Front{name: name, upstream: upstream, port: port, weather: newWeather()}
+	f := &Front{name: name, upstream: upstream, port: port, lag: lag, weather: newWeather()}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.open(nil); err != nil {
@@ -171,7 +173,11 @@ func (f *Front) build(list []toxic) (*toxiproxy.Proxy, chan struct{}, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		w.Toxic = &weatherToxic{weather: f.weather, gone: gone}
+		meets := &weatherToxic{weather: f.weather, gone: gone}
+		if way == "downstream" {
+			meets.lag = f.lag
+		}
+		w.Toxic = meets
 	}
 	for _, t := range list {
 		if _, err := add(proxy, t); err != nil {

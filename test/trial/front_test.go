@@ -31,7 +31,9 @@ func echo(t *testing.T) string {
 			}
 			go func() {
 				defer conn.Close()
-				io.Copy(conn, conn)
+				if _, err := io.Copy(conn, conn); err != nil {
+					return // the proxy cut it
+				}
 			}()
 		}
 	}()
@@ -40,7 +42,7 @@ func echo(t *testing.T) string {
 
 func front(t *testing.T) *trial.Front {
 	t.Helper()
-	f, err := trial.NewFront("echo", echo(t))
+	f, err := trial.NewFront("echo", echo(t), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package trial
 import (
 	"math/rand/v2"
 	"sync"
+	"time"
 
 	"github.com/Shopify/toxiproxy/v2/stream"
 	"github.com/Shopify/toxiproxy/v2/toxics"
@@ -49,9 +50,10 @@ func (w *weather) touch(c *stream.StreamChunk) {
 }
 
 // weatherToxic is the toxic by which one direction of a proxy's connections meets the weather. gone is closed with the
-// proxy.
+// proxy. What comes waits for the lag, however fair the weather.
 type weatherToxic struct {
 	weather *weather
+	lag     time.Duration
 	gone    <-chan struct{}
 }
 
@@ -91,6 +93,14 @@ func (t *weatherToxic) pass(stub *toxics.ToxicStub, c *stream.StreamChunk) bool 
 		}
 	}
 	t.weather.touch(c)
+	if t.lag > 0 {
+		select {
+		case <-time.After(time.Until(c.Timestamp.Add(t.lag))):
+		case <-t.gone:
+			stub.Close()
+			return false
+		}
+	}
 	select {
 	case stub.Output <- c:
 		return true

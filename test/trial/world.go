@@ -18,6 +18,9 @@ const (
 	Password = "trial-password"
 )
 
+// rapiLag is that of the proxies before the clusters.
+const rapiLag = 40 * time.Millisecond
+
 // Cluster is a simulated cluster behind a proxy, with a life of its own and a history of it. Safe for concurrent use.
 type Cluster struct {
 	Name   string
@@ -71,7 +74,7 @@ func newCluster(i int, o WorldOptions) (*Cluster, error) {
 	}
 	c := &Cluster{Name: name, Server: server, sim: sim, history: NewHistory(), rng: rand.New(rand.NewPCG(seed, 7))}
 	if !o.Bare {
-		if c.Front, err = NewFront("rapi-"+name, server.Addr()); err != nil {
+		if c.Front, err = NewFront("rapi-"+name, server.Addr(), rapiLag); err != nil {
 			server.Close()
 			return nil, err
 		}
