@@ -111,7 +111,7 @@ func chaos(ctx context.Context, o options, out io.Writer) (err error) {
 	}
 	r := &rig{options: o, folder: folder, score: &trial.Score{}, say: say}
 	err = errors.Join(r.run(ctx), r.close())
-	if printErr := r.score.Print(out); printErr != nil {
+	if printErr := r.score.Print(out, trial.Losses()...); printErr != nil {
 		err = errors.Join(err, printErr)
 	}
 	for _, detail := range r.score.Details() {

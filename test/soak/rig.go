@@ -67,7 +67,9 @@ func (r *rig) build(ctx context.Context) (err error) {
 		return err
 	}
 	r.world.Clusters[0].Server.Hurt(rapisim.Hang())
+	r.score.Tried("cluster that hangs from beginning to end")
 	r.world.Clusters[1].Server.Hurt(rapisim.Endless().On("/2/instances"))
+	r.score.Tried("cluster whose list never ends, likewise")
 	config, err := trial.NewConfig(r.folder, r.postgres.URL(0), interval, r.world)
 	if err != nil {
 		return err
@@ -146,6 +148,7 @@ func (r *rig) withoutPostgres(ctx context.Context) (err error) {
 	if err := r.postgres.Stop(trial.Fast); err != nil {
 		return err
 	}
+	r.score.Tried("PostgreSQL away for " + r.away.String())
 	interrupted := pause(ctx, r.away)
 	if err := r.postgres.Start(context.WithoutCancel(ctx)); err != nil {
 		return err

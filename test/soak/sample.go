@@ -10,6 +10,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
+
+	"ganeticache/test/trial"
 )
 
 // sampleEvery is often enough for a median of each quarter in a soak of three minutes.
@@ -98,7 +100,8 @@ func (r *rig) report() error {
 		"PostgreSQL was away for %s; after its return every healthy cluster was fresh within %s\n",
 		t.Render(), len(r.samples), r.clusters, r.vms, r.lasts, r.away, r.back.Round(100*time.Millisecond))
 	if err == nil {
-		err = r.score.Print(r.out)
+		err = r.score.Print(r.out, trial.WrongRows, trial.ChangedIDs, trial.WrongTombstones, trial.WrongChanges,
+			trial.NotRecovered, trial.Deaths)
 	}
 	for _, what := range r.failed {
 		err = errors.Join(err, errors.New(what))

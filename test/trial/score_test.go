@@ -20,7 +20,7 @@ func TestScore(t *testing.T) {
 		t.Errorf("%d lost, want 1", s.Lost())
 	}
 	var out strings.Builder
-	if err := s.Print(&out); err != nil {
+	if err := s.Print(&out, trial.Losses()...); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"pause", "kill -9", "rows", "40"} {
