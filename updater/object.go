@@ -152,7 +152,7 @@ func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) 
 	}
 	q := &question{u: u, store: store, o: o}
 	err = q.ask(ctx, t.cluster)
-	if err == nil || Reason(err) == "canceled" || Reason(err) == "database" {
+	if err == nil || Reason(err) == "canceled" || databaseTrouble(err) {
 		return err
 	}
 	now := u.now().UTC()

@@ -248,6 +248,9 @@ func (r *run) recordFailures(ctx context.Context) {
 			Error: err.Error(), Reason: Reason(err), NextDue: r.nextTry,
 			Lease: r.lease,
 		})
+		if errors.Is(recErr, db.ErrLeaseLost) {
+			r.u.part.lose(r.lease)
+		}
 		if recErr != nil {
 			// The refresh's own line names its error; this one would only say again that the database is away.
 			r.u.log.Debug("recording a failed refresh", zap.String("cluster", r.res.Cluster), zap.Error(recErr))
@@ -291,7 +294,7 @@ func clusterWide(err error) bool {
 	if status, ok := errors.AsType[*ganeti.StatusError](err); ok {
 		return slices.Contains([]int{401, 502, 503, 504}, status.Status)
 	}
-	return slices.Contains([]string{"timeout", "tls", "unreachable", "canceled", "database", "lease_lost"}, Reason(err))
+	return databaseTrouble(err) || slices.Contains([]string{"timeout", "tls", "unreachable", "canceled", "lease_lost"}, Reason(err))
 }
 
 // nobodysTrouble says whether an error is no failure of the cluster or the database: the process is told to stop, or

@@ -1,8 +1,10 @@
 package updater
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -185,11 +187,25 @@ func Reason(err error) string {
 	case errors.Is(err, db.ErrLeaseLost):
 		return "lease_lost"
 	case errors.As(err, &store):
-		return "database"
+		return databaseReason(err)
 	default:
 		return ganeti.Reason(err)
 	}
 }
+
+// databaseReason names the kind of trouble with the database: database_unavailable, database_full and so on.
+func databaseReason(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "canceled"
+	}
+	if t := db.TroubleOf(err); t != db.TroubleNone && t != db.TroubleOther {
+		return "database_" + string(t)
+	}
+	return "database"
+}
+
+// databaseTrouble says whether an error is the database's and not the cluster's.
+func databaseTrouble(err error) bool { return strings.HasPrefix(Reason(err), "database") }
 
 // settingsError is trouble with a cluster's configuration, such as a password file that is gone.
 type settingsError struct{ err error }
