@@ -128,4 +128,4 @@ install: ## Install binary, units, documents and an example configuration (DESTD
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf bin schema.sql.new ganeti-cache-demo.db ganeti-cache-demo.db-wal ganeti-cache-demo.db-shm
+	rm -rf bin schema.sql.new ganeti-cache-demo.db*

@@ -54,6 +54,9 @@ type Config struct {
 	// within that time is the same row again, with its id and its permissions; later it is a new one.
 	Retention time.Duration `koanf:"retention"`
 
+	// Lease is how long the clusters of an updater stay its own when it is not heard of any more. Default 30s, at least 2s.
+	Lease time.Duration `koanf:"lease"`
+
 	// Guard limits how much one snapshot may remove.
 	Guard Guard `koanf:"guard"`
 

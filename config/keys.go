@@ -64,6 +64,8 @@ func keys() []Key {
 			"How old a row may be before the read API has Ganeti asked about it, unless the request says otherwise. Keep it well above the schedules: refreshing on read costs a call for each object, and is the fallback for when the schedule stands still."),
 		key("retention", "duration", "720h", parseDuration,
 			"How long a removed object stays as a tombstone. One that returns within that time is the same row, with its id and permissions; later it is a new one."),
+		key("lease", "duration", "30s", parseLease,
+			"How long the clusters of an updater stay its own when it is not heard of any more; then the other updaters on the same PostgreSQL take them over. Shorter means a faster take-over, and a heartbeat more often: one every third of it. At least 2s."),
 		key("guard.max_objects", "number", "10", parseInt(0, 1_000_000),
 			"A snapshot may remove this many objects of a kind, whatever their share. Above this and `guard.max_percent` the removals wait; additions and updates never do."),
 		key("guard.max_percent", "number", "25", parseInt(0, 100),

@@ -93,6 +93,7 @@ func standard() *config.Config {
 		API:         config.API{Enabled: true, Rate: 20},
 		MaxAge:      10 * time.Minute,
 		Retention:   720 * time.Hour,
+		Lease:       30 * time.Second,
 		Guard:       config.Guard{MaxObjects: 10, MaxPercent: 25, Snapshots: 3},
 		Timeouts:    config.Timeouts{Connect: 5 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: time.Minute, Total: 2 * time.Minute},
 		MaxBody:     256 << 20,

@@ -57,6 +57,17 @@ func parseInt(low, high int) parser {
 }
 
 // parseDuration takes Go's notation and whole days, in which operators think of retention.
+// minLease leaves time for three heartbeats on a database that is busy.
+const minLease = 2 * time.Second
+
+func parseLease(text string) (any, error) {
+	d, err := parseDuration(text)
+	if lease, ok := d.(time.Duration); ok && lease < minLease {
+		return nil, fmt.Errorf("%s is shorter than %s", text, minLease)
+	}
+	return d, err
+}
+
 func parseDuration(text string) (any, error) {
 	if days, found := strings.CutSuffix(text, "d"); found {
 		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 36500 {

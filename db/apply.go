@@ -14,7 +14,7 @@ import (
 // is applied, refreshed_at stays what it was and the decision's error is stored in freshness.
 //
 // ErrConflict: another generation than the snapshot's is on record, or a newer snapshot was applied. ErrDisabled,
-// ErrNotFound: nothing is written either.
+// ErrNotFound, ErrLeaseLost: nothing is written either.
 func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
 	t, err := s.tableOf(snap.Kind)
 	if err != nil {
@@ -116,7 +116,7 @@ func (a *applier) finish(ctx context.Context, decision Decision) error {
 // begin takes the lock and checks that the snapshot was compared with the record that is there.
 func (a *applier) begin(ctx context.Context) error {
 	var err error
-	if a.fresh, err = lockFreshness(ctx, a.x, a.snap.ClusterID, a.snap.Kind); err != nil {
+	if a.fresh, err = lockFreshness(ctx, a.x, a.snap.ClusterID, a.snap.Kind, a.snap.Lease); err != nil {
 		return err
 	}
 	if a.fresh.Generation != a.snap.Generation {

@@ -166,7 +166,7 @@ func BenchmarkTouchFresh(b *testing.B) {
 			for b.Loop() {
 				now := time.Now()
 				touches := []db.Touch{{Kind: db.KindCluster, StartedAt: now}, {Kind: db.KindVM, StartedAt: now}, {Kind: db.KindNode, StartedAt: now}}
-				if err := s.TouchFresh(b.Context(), id, touches); err != nil {
+				if err := s.TouchFresh(b.Context(), id, nil, touches); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -186,6 +186,8 @@ type ClusterStatus struct {
 	Live map[Kind]int
 	// Quarantined counts the items that could not be stored, of all kinds.
 	Quarantined int
+	// Holder refreshes it on schedule; nil when nobody does.
+	Holder *Holder
 }
 
 // Status returns every cluster, by name, with the state of its kinds.
@@ -194,10 +196,14 @@ func (s *Store) Status(ctx context.Context) ([]ClusterStatus, error) {
 	if err != nil {
 		return nil, err
 	}
+	holders, err := s.holders(ctx)
+	if err != nil {
+		return nil, err
+	}
 	status := make([]ClusterStatus, len(clusters))
 	index := make(map[int64]*ClusterStatus, len(clusters))
 	for i, c := range clusters {
-		status[i] = ClusterStatus{Cluster: c, Live: make(map[Kind]int)}
+		status[i] = ClusterStatus{Cluster: c, Live: make(map[Kind]int), Holder: holders[c.ID]}
 		index[c.ID] = &status[i]
 	}
 	var fresh []Freshness

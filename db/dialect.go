@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -19,6 +20,11 @@ type dialect struct {
 	script string
 	// forUpdate locks the selected rows; SQLite's writer already has the whole database.
 	forUpdate string
+	// skipLocked is forUpdate without waiting: rows that others have locked are not selected.
+	skipLocked string
+	// patience is true for a row and bounds, for the rest of the transaction, the wait for locks and how long the
+	// transaction may lie idle: a process that was stopped in the middle must not hold its locks for ever.
+	patience string
 	// sequencer is run before changes are appended, so that their ids become visible in ascending order.
 	sequencer string
 	// schemaTable counts the tables named like the version table that unqualified names reach.
@@ -46,6 +52,8 @@ type dialect struct {
 	setDigests func(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) error
 	// notify tells listeners, where the database can.
 	notify func(ctx context.Context, x *txn, payload string) error
+	// endSessions ends sessions that still write in the name of leases whose holder was not heard of for the lease time.
+	endSessions func(ctx context.Context, x *txn, clusters []string, ttl time.Duration) (int64, error)
 	// retryable recognises errors that another try of the same transaction may not meet.
 	retryable func(err error) bool
 }

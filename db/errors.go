@@ -11,6 +11,8 @@ var (
 	ErrOtherCluster = errors.New("another Ganeti cluster answers at this address")
 	// ErrDisabled means that the cluster is disabled: its rows are frozen.
 	ErrDisabled = errors.New("the cluster is disabled, its rows are frozen")
+	// ErrLeaseLost means that another replica has taken over the cluster, or will: nothing was written.
+	ErrLeaseLost = errors.New("the lease of the cluster has gone to another updater")
 	// ErrNotFound means that there is no such row.
 	ErrNotFound = errors.New("not found")
 	// ErrSchemaMissing means that the database has no schema yet.

@@ -31,6 +31,8 @@ type Freshness struct {
 	Pending    Pending `db:"pending"`
 	// Approved is how many withheld removals were approved: the next complete answer may remove that many.
 	Approved int `db:"approved_count"`
+	// LeaseToken is the fencing token of the last writer; 0 when it had no lease.
+	LeaseToken int64 `db:"lease_token"`
 }
 
 // Pending describes removals that were withheld.
@@ -51,7 +53,7 @@ const selectFreshness = `
 SELECT cluster_id, kind, attempted_at, refreshed_at, snapshot_at, duration_ms, bytes, objects, error, error_reason,
        consecutive_failures, next_due_at, generation,
        pending_count AS "pending.count", pending_digest AS "pending.digest", pending_seen AS "pending.seen",
-       approved_count
+       approved_count, lease_token
 FROM freshness`
 
 // Freshness returns the cluster's kinds that were attempted so far.
@@ -69,10 +71,11 @@ func (s *Store) Freshness(ctx context.Context, clusterID int64) (map[Kind]Freshn
 }
 
 // lockFreshness locks the row of a (cluster, kind), making it first when there is none. It is the lock of everything
-// that writes objects of that kind. ErrNotFound, ErrDisabled.
-func lockFreshness(ctx context.Context, x *txn, clusterID int64, k Kind) (Freshness, error) {
+// that writes objects of that kind; who writes in the name of a lease must still have it. ErrNotFound, ErrDisabled,
+// ErrLeaseLost.
+func lockFreshness(ctx context.Context, x *txn, clusterID int64, k Kind, l *Lease) (Freshness, error) {
 	var enabled []bool
-	if err := x.all(ctx, &enabled, "SELECT enabled FROM clusters WHERE id = ?", clusterID); err != nil {
+	if err := x.all(ctx, &enabled, "SELECT enabled FROM clusters WHERE id = ? AND "+x.d.patience, clusterID); err != nil {
 		return Freshness{}, fmt.Errorf("reading the cluster: %w", err)
 	}
 	if len(enabled) == 0 {
@@ -80,6 +83,9 @@ func lockFreshness(ctx context.Context, x *txn, clusterID int64, k Kind) (Freshn
 	}
 	if !enabled[0] {
 		return Freshness{}, ErrDisabled
+	}
+	if err := fence(ctx, x, clusterID, l); err != nil {
+		return Freshness{}, err
 	}
 	var rows []Freshness
 	for range 2 {
@@ -89,6 +95,7 @@ func lockFreshness(ctx context.Context, x *txn, clusterID int64, k Kind) (Freshn
 		}
 		if len(rows) == 1 {
 			rows[0].clean()
+			rows[0].LeaseToken = l.token()
 			return rows[0], nil
 		}
 		query = "INSERT INTO freshness (cluster_id, kind) VALUES (?, ?) ON CONFLICT (cluster_id, kind) DO NOTHING"
@@ -103,7 +110,7 @@ const updateFreshness = `
 UPDATE freshness
 SET attempted_at = ?, refreshed_at = ?, snapshot_at = ?, duration_ms = ?, bytes = ?, objects = ?, error = ?,
     error_reason = ?, consecutive_failures = ?, next_due_at = ?, generation = ?, pending_count = ?,
-    pending_digest = ?, pending_seen = ?, approved_count = ?
+    pending_digest = ?, pending_seen = ?, approved_count = ?, lease_token = ?
 WHERE cluster_id = ? AND kind = ?`
 
 // save writes a row that lockFreshness locked.
@@ -111,7 +118,7 @@ func (f *Freshness) save(ctx context.Context, x *txn) error {
 	f.clean()
 	_, err := x.exec(ctx, updateFreshness, f.AttemptedAt, f.RefreshedAt, f.SnapshotAt, f.DurationMS, f.Bytes, f.Objects,
 		cleanText(f.Error), f.ErrorReason, f.ConsecutiveFailures, f.NextDueAt, f.Generation, f.Pending.Count,
-		f.Pending.Digest, f.Pending.Seen, f.Approved, f.ClusterID, f.Kind)
+		f.Pending.Digest, f.Pending.Seen, f.Approved, f.LeaseToken, f.ClusterID, f.Kind)
 	if err != nil {
 		return fmt.Errorf("writing the freshness: %w", err)
 	}
@@ -164,14 +171,18 @@ type Touch struct {
 
 // TouchFresh stamps the freshness of kinds whose answers equal the record: one statement for all of them, and nothing
 // else is written. Errors, failures and pending removals are cleared. ErrConflict when the record of a kind has moved on
-// or a newer answer was recorded (the others are stamped then, rightly); ErrDisabled.
-func (s *Store) TouchFresh(ctx context.Context, clusterID int64, touches []Touch) error {
+// or a newer answer was recorded (the others are stamped then, rightly); ErrDisabled; ErrLeaseLost, when l is not nil
+// and not held any more.
+func (s *Store) TouchFresh(ctx context.Context, clusterID int64, l *Lease, touches []Touch) error {
 	if len(touches) == 0 {
 		return nil
 	}
 	// In one order everywhere, so that two writers of several kinds do not wait for each other.
 	touches = slices.SortedFunc(slices.Values(touches), func(a, b Touch) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
-	args := make([]any, 0, 10*len(touches))
+	args := make([]any, 0, 10*len(touches)+4)
+	if l != nil {
+		args = append(args, clusterID, l.Holder, l.Token)
+	}
 	for _, t := range touches {
 		started := cleanTime(t.StartedAt)
 		due := timeOrNil(t.NextDue)
@@ -179,7 +190,8 @@ func (s *Store) TouchFresh(ctx context.Context, clusterID int64, touches []Touch
 		args = append(args, clusterID, t.Kind, started, started, started, t.Duration.Milliseconds(), t.Bytes, t.Objects,
 			due, t.Generation)
 	}
-	query := s.writer.Rebind(s.touchStatement(len(touches)))
+	args = append(args, l.token())
+	query := s.writer.Rebind(s.touchStatement(len(touches), l != nil))
 	var stamped int64
 	err := s.retry(ctx, func() error {
 		result, err := s.writer.ExecContext(ctx, query, args...)
@@ -190,7 +202,7 @@ func (s *Store) TouchFresh(ctx context.Context, clusterID int64, touches []Touch
 		return err
 	})
 	if err == nil && stamped < int64(len(touches)) {
-		err = s.whyNotStamped(ctx, clusterID)
+		err = s.whyNotStamped(ctx, clusterID, l)
 	}
 	if err != nil {
 		return fmt.Errorf("stamping the freshness of cluster %d: %w", clusterID, err)
@@ -200,7 +212,10 @@ func (s *Store) TouchFresh(ctx context.Context, clusterID int64, touches []Touch
 
 // touchStatement does not wait for the disk (dialect.noSync): after a crash the stamp of the last moments may be gone,
 // which makes the rows look a little older than they are and costs nothing else.
-func (s *Store) touchStatement(n int) string {
+//
+// With fenced, the arguments begin with cluster, holder and token of a lease, which is locked as by fence; they end with
+// the token to leave behind.
+func (s *Store) touchStatement(n int, fenced bool) string {
 	const columns = "cluster_id, kind, attempted_at, refreshed_at, snapshot_at, duration_ms, bytes, objects, next_due_at, generation"
 	types := []string{
 		"bigint", "text", "timestamptz", "timestamptz", "timestamptz", "bigint", "bigint", "bigint", "timestamptz", "bigint",
@@ -210,23 +225,28 @@ func (s *Store) touchStatement(n int) string {
 		row[i] = s.d.cast("?", typ)
 	}
 	values := "(" + strings.Join(row, ", ") + ")"
-	return "WITH t (" + columns + ") AS (VALUES " + values + strings.Repeat(", "+values, n-1) + `)
-INSERT INTO freshness (` + columns + `)
+	lease, held := "", ""
+	if fenced {
+		lease = "lease AS (SELECT 1 FROM leases WHERE cluster_id = ? AND holder = ? AND token = ?" + s.d.forUpdate + "), "
+		held = " AND EXISTS (SELECT 1 FROM lease)"
+	}
+	return "WITH " + lease + "t (" + columns + ") AS (VALUES " + values + strings.Repeat(", "+values, n-1) + `)
+INSERT INTO freshness (` + columns + `, lease_token)
 SELECT t.cluster_id, t.kind, t.attempted_at, t.refreshed_at, t.snapshot_at, t.duration_ms, t.bytes, t.objects,
-       t.next_due_at, t.generation
+       t.next_due_at, t.generation, ` + s.d.cast("?", "bigint") + `
 FROM t JOIN clusters c ON c.id = t.cluster_id AND c.enabled
-WHERE ` + s.d.noSync + `
+WHERE ` + s.d.noSync + " AND " + s.d.patience + held + `
 ON CONFLICT (cluster_id, kind) DO UPDATE
 SET attempted_at = excluded.attempted_at, refreshed_at = excluded.refreshed_at, snapshot_at = excluded.snapshot_at,
     duration_ms = excluded.duration_ms, bytes = excluded.bytes, objects = excluded.objects, error = '',
     error_reason = '', consecutive_failures = 0, next_due_at = excluded.next_due_at,
-    pending_count = 0, pending_digest = '', pending_seen = 0, approved_count = 0
+    pending_count = 0, pending_digest = '', pending_seen = 0, approved_count = 0, lease_token = excluded.lease_token
 -- the record must be the one that was compared, and no newer answer may have been recorded
 WHERE freshness.generation = excluded.generation
   AND (freshness.snapshot_at IS NULL OR freshness.snapshot_at <= excluded.snapshot_at)`
 }
 
-func (s *Store) whyNotStamped(ctx context.Context, clusterID int64) error {
+func (s *Store) whyNotStamped(ctx context.Context, clusterID int64, l *Lease) error {
 	var enabled []bool
 	if err := s.read(ctx, &enabled, "SELECT enabled FROM clusters WHERE id = ?", clusterID); err != nil {
 		return err
@@ -236,6 +256,17 @@ func (s *Store) whyNotStamped(ctx context.Context, clusterID int64) error {
 		return ErrNotFound
 	case !enabled[0]:
 		return ErrDisabled
+	}
+	if l == nil {
+		return ErrConflict
+	}
+	var held int
+	query := "SELECT count(*) FROM leases WHERE cluster_id = ? AND holder = ? AND token = ?"
+	if err := s.read1(ctx, &held, query, clusterID, l.Holder, l.Token); err != nil {
+		return err
+	}
+	if held == 0 {
+		return ErrLeaseLost
 	}
 	return ErrConflict
 }
@@ -248,18 +279,20 @@ type Failure struct {
 	Error, Reason string
 	// NextDue says when to try again after so many failures in a row.
 	NextDue func(failures int) time.Time
+	// Lease in whose name the failure is recorded; nil asks for none.
+	Lease *Lease
 }
 
 // RecordFailure stores the error and counts it; rows, their age and pending removals stay as they are. It returns the
 // greatest number of failures in a row among the kinds. A kind for which a newer answer was applied meanwhile, and a
-// disabled cluster, are left alone.
+// disabled cluster, are left alone. ErrLeaseLost.
 func (s *Store) RecordFailure(ctx context.Context, clusterID int64, f Failure) (int, error) {
 	attempted := cleanTime(f.AttemptedAt)
 	failures := 0
 	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
 		failures = 0
 		for _, k := range slices.Sorted(slices.Values(f.Kinds)) {
-			row, err := lockFreshness(ctx, x, clusterID, k)
+			row, err := lockFreshness(ctx, x, clusterID, k, f.Lease)
 			if err != nil {
 				return err
 			}

@@ -19,7 +19,8 @@ type ClusterInfo struct {
 	Tags                                          List
 	Info                                          JSON
 	Digest                                        [16]byte
-	// DryRun and Explain are as in Snapshot.
+	// Lease, DryRun and Explain are as in Snapshot.
+	Lease           *Lease
 	DryRun, Explain bool
 }
 
@@ -31,7 +32,8 @@ SET uuid = ?, ganeti_name = ?, software_version = ?, master_node = ?, tags = ?, 
 WHERE id = ?`
 
 // ApplyInfo stores what a cluster says about itself. The first answer fixes the cluster's uuid; later ones with another
-// uuid give ErrOtherCluster and change nothing. ErrConflict when a newer answer is on record; ErrDisabled, ErrNotFound.
+// uuid give ErrOtherCluster and change nothing. ErrConflict when a newer answer is on record; ErrDisabled, ErrNotFound,
+// ErrLeaseLost.
 func (s *Store) ApplyInfo(ctx context.Context, in ClusterInfo) (Outcome, error) {
 	in.StartedAt = cleanTime(in.StartedAt)
 	var out Outcome
@@ -52,7 +54,7 @@ func (s *Store) ApplyInfo(ctx context.Context, in ClusterInfo) (Outcome, error) 
 
 func (a *applier) runInfo(ctx context.Context, in *ClusterInfo) error {
 	var err error
-	if a.fresh, err = lockFreshness(ctx, a.x, in.ClusterID, KindCluster); err != nil {
+	if a.fresh, err = lockFreshness(ctx, a.x, in.ClusterID, KindCluster, in.Lease); err != nil {
 		return err
 	}
 	if a.fresh.SnapshotAt != nil && a.fresh.SnapshotAt.After(in.StartedAt) {

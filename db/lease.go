@@ -2,54 +2,41 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
-	"time"
 )
 
-// Lease is the right to refresh a cluster, until it expires.
+// Lease is the right of one replica to refresh a cluster on schedule. [Store.Share] gives it. It holds as long as its
+// replica is heard of and no other has taken it over; whoever writes in its name is checked in the writing transaction.
 type Lease struct {
 	ClusterID int64
-	// Holder names the process that has it.
+	// Holder is the id of the replica.
 	Holder string
-	// Token grows each time that the lease goes to another holder.
+	// Token grows each time that the lease comes to a holder.
 	Token int64
 }
 
-// AcquireLease takes the lease of a cluster for the given time, or renews it; the database's clock counts. It reports
-// false when another holder has it.
-func (s *Store) AcquireLease(ctx context.Context, clusterID int64, holder string, ttl time.Duration) (Lease, bool, error) {
-	l := Lease{ClusterID: clusterID, Holder: holder}
-	query := s.writer.Rebind(`
-INSERT INTO leases (cluster_id, holder, token, expires_at) VALUES (?, ?, 1, ` + s.d.clockPlus + `)
-ON CONFLICT (cluster_id) DO UPDATE
-SET holder = excluded.holder, expires_at = excluded.expires_at,
-    token = leases.token + CASE WHEN leases.holder = excluded.holder THEN 0 ELSE 1 END
--- nobody has it, or we do
-WHERE leases.expires_at <= ` + s.d.clock + ` OR leases.holder = excluded.holder
-RETURNING token`)
-	err := s.retry(ctx, func() error {
-		return s.writer.GetContext(ctx, &l.Token, query, clusterID, holder, ttl.Seconds())
-	})
-	if errors.Is(err, sql.ErrNoRows) {
-		return Lease{}, false, nil
+// fence makes sure that a transaction in the name of a lease is its holder's, and keeps the lease where it is until the
+// transaction ends: a take-over, which skips locked rows, comes before it or after it but never during it. A nil lease
+// asks for nothing: those who write without one are held back by the generation of the rows alone.
+func fence(ctx context.Context, x *txn, clusterID int64, l *Lease) error {
+	if l == nil {
+		return nil
 	}
-	if err != nil {
-		return Lease{}, false, fmt.Errorf("taking the lease of cluster %d: %w", clusterID, err)
+	var held []int64
+	query := "SELECT token FROM leases WHERE cluster_id = ? AND holder = ?" + x.d.forUpdate
+	if err := x.all(ctx, &held, query, clusterID, l.Holder); err != nil {
+		return fmt.Errorf("checking the lease: %w", err)
 	}
-	return l, true, nil
-}
-
-// ReleaseLease gives a lease back before it expires. One that has gone to another holder is left alone.
-func (s *Store) ReleaseLease(ctx context.Context, l Lease) error {
-	query := s.writer.Rebind("UPDATE leases SET expires_at = " + s.d.clock + " WHERE cluster_id = ? AND holder = ? AND token = ?")
-	err := s.retry(ctx, func() error {
-		_, err := s.writer.ExecContext(ctx, query, l.ClusterID, l.Holder, l.Token)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("giving back the lease of cluster %d: %w", l.ClusterID, err)
+	if len(held) == 0 || held[0] != l.Token {
+		return fmt.Errorf("token %d of %s: %w", l.Token, l.Holder, ErrLeaseLost)
 	}
 	return nil
+}
+
+// token is what a write in the name of the lease leaves behind.
+func (l *Lease) token() int64 {
+	if l == nil {
+		return 0
+	}
+	return l.Token
 }

@@ -50,7 +50,7 @@ func (s *Store) Observe(ctx context.Context, o Observation) (Outcome, error) {
 
 func (a *applier) observe(ctx context.Context, o Observation) error {
 	var err error
-	if a.fresh, err = lockFreshness(ctx, a.x, o.ClusterID, o.Kind); err != nil {
+	if a.fresh, err = lockFreshness(ctx, a.x, o.ClusterID, o.Kind, nil); err != nil {
 		return err
 	}
 	if o.Gone != "" {

@@ -60,6 +60,14 @@ func openSQLite(ctx context.Context, path string, o Options) (writer, reader *sq
 	return writer, reader, nil
 }
 
+// claimPath names the file that a refreshing process locks; see claim. SQLite's own locks leave it alone.
+func claimPath(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs // wherever the process goes later
+	}
+	return path + "-refresh.lock"
+}
+
 // createFile makes the file with the rights it shall keep (SQLite gives its journal the same) and finds the common
 // mistakes while there is an error that names them.
 func createFile(path string) error {

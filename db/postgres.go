@@ -30,11 +30,13 @@ CREATE TABLE ` + versionTable + ` (
 
 func postgresDialect() *dialect {
 	return &dialect{
-		name:      "postgres",
-		goose:     goose.DialectPostgres,
-		replicas:  true,
-		script:    postgresScript,
-		forUpdate: " FOR UPDATE",
+		name:       "postgres",
+		goose:      goose.DialectPostgres,
+		replicas:   true,
+		script:     postgresScript,
+		forUpdate:  " FOR UPDATE",
+		skipLocked: " FOR UPDATE SKIP LOCKED",
+		patience:   "set_config('lock_timeout', '20s', true) <> '' AND set_config('idle_in_transaction_session_timeout', '30s', true) <> ''",
 		// The oid of the table as the key: unique in the database without claiming a number. Held until commit, so
 		// keep it short: changes are appended last.
 		sequencer:   "SELECT pg_advisory_xact_lock('changes'::regclass::oid::bigint)",
@@ -56,6 +58,7 @@ func postgresDialect() *dialect {
 			_, err := x.exec(ctx, "SELECT pg_notify(?, ?)", Channel, payload)
 			return err
 		},
+		endSessions: postgresEndSessions,
 		retryable: func(err error) bool {
 			return pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil
 		},
@@ -153,4 +156,26 @@ func postgresSetDigests(ctx context.Context, x *txn, t *table, clusterID int64, 
 	_, err := x.exec(ctx, "UPDATE "+t.name+" SET digest = d.digest FROM unnest(?::text[], ?::bytea[]) AS d (uuid, digest)"+
 		" WHERE "+t.name+".cluster_id = ? AND "+t.name+".uuid = d.uuid", pq.Array(uuids), pq.Array(digests), clusterID)
 	return err
+}
+
+// endStuck finds the transactions that have locked a lease (xmax is theirs) and began while its holder was still heard
+// of. Those of other replicas that take the lease at this very moment began later, and are spared.
+const endStuck = `
+SELECT count(*) FROM (
+    SELECT pg_terminate_backend(a.pid) AS ended
+    FROM leases l
+    JOIN replicas r ON r.id = l.holder
+    JOIN pg_locks k ON k.locktype = 'transactionid' AND k.transactionid = l.xmax AND k.mode = 'ExclusiveLock' AND k.granted
+    -- only the role's own sessions: others it may not end
+    JOIN pg_stat_activity a ON a.pid = k.pid AND a.usename = current_user AND a.pid <> pg_backend_pid()
+    WHERE l.cluster_id = ANY(?) AND r.expires_at < clock_timestamp()
+      AND a.xact_start < r.expires_at - make_interval(secs => CAST(? AS double precision))
+) s WHERE ended`
+
+// postgresEndSessions ends the sessions of stopped processes. The server's own time-out for idle transactions does not
+// count in the middle of a COPY, where it waits for the client's rows.
+func postgresEndSessions(ctx context.Context, x *txn, clusters []string, ttl time.Duration) (int64, error) {
+	var ended int64
+	err := x.get(ctx, &ended, endStuck, pq.Array(clusters), ttl.Seconds()/2)
+	return ended, err
 }

@@ -130,7 +130,7 @@ func TestTouchFresh_WritesNoRows(t *testing.T) {
 	step("unchanged answers", written{Inserted: 10_000}, func(s *db.Store) {
 		for range 3 {
 			touch := []db.Touch{{Kind: db.KindVM, StartedAt: time.Now(), Objects: 10_000, Generation: 1}}
-			if err := s.TouchFresh(t.Context(), id, touch); err != nil {
+			if err := s.TouchFresh(t.Context(), id, nil, touch); err != nil {
 				t.Fatal(err)
 			}
 			stamps++
@@ -173,7 +173,7 @@ func TestApply_Notifies(t *testing.T) {
 			want = append(want, string(must(json.Marshal(map[string]any{"cluster_id": id, "kind": "vm", "change_id": last[len(last)-1].ID}))(t)))
 		}
 	}
-	if err := s.TouchFresh(t.Context(), id, []db.Touch{{Kind: db.KindVM, StartedAt: time.Now(), Generation: 2}}); err != nil {
+	if err := s.TouchFresh(t.Context(), id, nil, []db.Touch{{Kind: db.KindVM, StartedAt: time.Now(), Generation: 2}}); err != nil {
 		t.Fatal(err)
 	}
 	// A notification of our own comes after all others.

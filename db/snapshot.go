@@ -27,6 +27,8 @@ type Snapshot struct {
 	Missing []string
 	// Guard decides about removals; it is asked only when there are any. Nil allows all.
 	Guard func(Removals) Decision
+	// Lease in whose name the snapshot is applied; nil asks for none, as for what an operator or a reader wants now.
+	Lease *Lease
 	// DryRun does everything, then rolls back.
 	DryRun bool
 	// Explain fills Outcome.Changes.

@@ -28,6 +28,7 @@ type Store struct {
 	reader *sqlx.DB // the same as writer in PostgreSQL; a read-only pool in SQLite
 	tables map[Kind]*table
 	owners []OwnerTag
+	claim  claim
 }
 
 // Open connects to the database at url: sqlite:PATH, or postgres://USER@HOST/DATABASE?sslmode=MODE. It does not
@@ -51,6 +52,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	case "sqlite":
 		s.d = sqliteDialect()
 		s.writer, s.reader, err = openSQLite(ctx, rest, o)
+		s.claim.path = claimPath(rest)
 	case "postgres", "postgresql":
 		s.d = postgresDialect()
 		s.writer, err = openPostgres(ctx, url, o.MaxConns)

@@ -52,7 +52,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 		NextDue: r.t.plan.next(db.KindCluster, a.StartedAt),
 		UUID:    info.UUID, GanetiName: info.Name, SoftwareVersion: info.SoftwareVersion, MasterNode: info.Master,
 		Tags: info.Tags, Info: body, Digest: digest,
-		DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
+		Lease: r.lease, DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
 	})
 	switch {
 	case errors.Is(err, db.ErrConflict):
@@ -141,7 +141,7 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 		ClusterID: r.t.row.ID, Kind: k.name, StartedAt: delta.StartedAt, Duration: delta.Duration,
 		Bytes: delta.Bytes, Objects: delta.Items, NextDue: r.t.plan.next(k.name, delta.StartedAt),
 		Generation: generation, Changed: items(k, delta, keys), Missing: delta.Missing(),
-		DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
+		Lease: r.lease, DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
 	}
 	if !k.expires {
 		s.Guard = func(rm db.Removals) db.Decision {

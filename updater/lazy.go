@@ -29,8 +29,8 @@ type ReadStore interface {
 	KindFreshness(ctx context.Context, k db.Kind, clusters []string) ([]db.ClusterFreshness, error)
 	Observe(ctx context.Context, o db.Observation) (db.Outcome, error)
 	RecordFailure(ctx context.Context, clusterID int64, f db.Failure) (int, error)
-	AcquireLease(ctx context.Context, clusterID int64, holder string, ttl time.Duration) (db.Lease, bool, error)
-	ReleaseLease(ctx context.Context, l db.Lease) error
+	BeginReading(ctx context.Context, clusterID int64, holder string, ttl time.Duration) (db.Reading, bool, error)
+	EndReading(ctx context.Context, l db.Reading) error
 }
 
 // DefaultMaxAge is how old a row may be before a [Reader] asks Ganeti about it, unless told otherwise. It lies well above

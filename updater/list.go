@@ -119,7 +119,7 @@ func (r *Reader) refreshKind(ctx context.Context, f db.ClusterFreshness, k db.Ki
 		if err := r.backingOff(ctx, f.ClusterID, k, o); err != nil {
 			return err
 		}
-		return r.underLease(ctx, f.ClusterID, func(ctx context.Context) (bool, error) {
+		return r.underReading(ctx, f.ClusterID, func(ctx context.Context) (bool, error) {
 			fresh, err := r.store.Freshness(ctx, f.ClusterID)
 			if err != nil {
 				return false, &storeError{err}

@@ -21,6 +21,12 @@ type metrics struct {
 	quarantined *prometheus.CounterVec
 	rapiBytes   *prometheus.CounterVec
 	rapiSeconds *prometheus.CounterVec
+	withheld    *prometheus.GaugeVec
+
+	databaseUp prometheus.Gauge
+	leases     prometheus.Gauge
+	replicas   prometheus.Gauge
+	takeovers  prometheus.Counter
 }
 
 // newMetrics makes the metrics and registers them; reg may be nil.
@@ -30,6 +36,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ganeti_updater_" + name, Help: help}, labels)
+	}
+	single := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "ganeti_updater_" + name, Help: help})
 	}
 	m := &metrics{
 		refreshes: counter("refreshes_total", "Refreshes by cluster and result (success, failure).", "cluster", "result"),
@@ -46,6 +55,13 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		quarantined: counter("quarantined_total", "Items that could not be parsed, by cluster and kind.", "cluster", "kind"),
 		rapiBytes:   counter("rapi_bytes_total", "Bytes of complete RAPI answers by cluster and kind.", "cluster", "kind"),
 		rapiSeconds: counter("rapi_seconds_total", "Seconds spent waiting for and reading complete RAPI answers, by cluster and kind.", "cluster", "kind"),
+		withheld:    gauge("removals_withheld", "Objects that the newest complete answer lacks and that are kept all the same, by cluster and kind.", "cluster", "kind"),
+		databaseUp:  single("database_up", "Whether the database answered the last heartbeat."),
+		leases:      single("leases_held", "Clusters that this updater refreshes on schedule."),
+		replicas:    single("replicas", "Updaters on this database that are heard of, this one included."),
+		takeovers: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ganeti_updater_lease_takeovers_total", Help: "Clusters taken over from updaters that were not heard of any more.",
+		}),
 	}
 	if reg == nil {
 		return m, nil
@@ -63,12 +79,21 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.rapiBytes, m.rapiSeconds,
+		m.withheld, m.databaseUp, m.leases, m.replicas, m.takeovers,
 	}
+}
+
+// share counts one heartbeat.
+func (m *metrics) share(s db.Shares) {
+	m.databaseUp.Set(1)
+	m.leases.Set(float64(len(s.Leases)))
+	m.replicas.Set(float64(s.Replicas))
+	m.takeovers.Add(float64(s.TakenOver))
 }
 
 // observe counts one refresh. Both results exist from the first one on, so that an alert may look for their absence.
 func (m *metrics) observe(r Result) {
-	if len(r.Kinds) == 0 {
+	if err := r.Err(); len(r.Kinds) == 0 || err != nil && nobodysTrouble(err) {
 		return
 	}
 	success, failure := m.refreshes.WithLabelValues(r.Cluster, "success"), m.refreshes.WithLabelValues(r.Cluster, "failure")
@@ -85,6 +110,11 @@ func (m *metrics) observe(r Result) {
 
 func (m *metrics) observeKind(r Result, k KindResult) {
 	kind := string(k.Kind)
+	if withheld, ok := errors.AsType[*WithheldError](k.Err); ok {
+		m.withheld.WithLabelValues(r.Cluster, kind).Set(float64(withheld.Absent))
+	} else if k.Err == nil && k.Kind != db.KindCluster {
+		m.withheld.WithLabelValues(r.Cluster, kind).Set(0)
+	}
 	if k.Err != nil {
 		m.failures.WithLabelValues(r.Cluster, kind, Reason(k.Err)).Inc()
 	} else {
@@ -105,11 +135,12 @@ func (m *metrics) observeKind(r Result, k KindResult) {
 	}
 }
 
-// forget drops the series of a cluster that is no longer configured.
+// forget drops the series of a cluster that this process no longer refreshes.
 func (m *metrics) forget(cluster string) {
 	label := prometheus.Labels{"cluster": cluster}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
 		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.rapiBytes, m.rapiSeconds,
+		m.withheld,
 	} {
 		v.DeletePartialMatch(label)
 	}

@@ -25,11 +25,11 @@ func (o object) label() string {
 	return o.uuid
 }
 
-// leaseTime bounds how long a process that died keeps others from refreshing a cluster for their readers.
-const leaseTime = 30 * time.Second
+// readingTime bounds how long a process that died keeps others from refreshing a cluster for their readers.
+const readingTime = 30 * time.Second
 
-// leasePoll is how often a reader looks whether another process has done its work.
-const leasePoll = 50 * time.Millisecond
+// readingPoll is how often a reader looks whether another process has done its work.
+const readingPoll = 50 * time.Millisecond
 
 // refreshObject brings one row up to date. All callers that want the same object at the same time share one call.
 func (r *Reader) refreshObject(ctx context.Context, o object, opts readOptions) error {
@@ -39,7 +39,7 @@ func (r *Reader) refreshObject(ctx context.Context, o object, opts readOptions) 
 		if err := r.backingOff(ctx, o.clusterID, o.kind, opts); err != nil {
 			return err
 		}
-		return r.underLease(ctx, o.clusterID, func(ctx context.Context) (bool, error) {
+		return r.underReading(ctx, o.clusterID, func(ctx context.Context) (bool, error) {
 			return r.observed(ctx, o, opts, began)
 		}, func(ctx context.Context) error { return r.u.refreshObject(ctx, r.store, o) })
 	})
@@ -76,10 +76,10 @@ func (r *Reader) backingOff(ctx context.Context, clusterID int64, k db.Kind, opt
 	return nil
 }
 
-// underLease runs do while this process holds the cluster's lease, so that of several processes one asks the cluster.
+// underReading runs do while this process has the right to ask the cluster for its readers, so that of several processes one asks the cluster.
 // While another has it, done is asked whether that one has already done what is wanted. Within the process, a cluster is
 // asked about one thing at a time anyway.
-func (r *Reader) underLease(ctx context.Context, clusterID int64, done func(context.Context) (bool, error), do func(context.Context) error) error {
+func (r *Reader) underReading(ctx context.Context, clusterID int64, done func(context.Context) (bool, error), do func(context.Context) error) error {
 	gate, _ := r.gates.LoadOrStore(clusterID, make(chan struct{}, 1))
 	turn, _ := gate.(chan struct{})
 	if err := acquire(ctx, turn); err != nil {
@@ -87,7 +87,7 @@ func (r *Reader) underLease(ctx context.Context, clusterID int64, done func(cont
 	}
 	defer release(turn)
 	for {
-		lease, got, err := r.store.AcquireLease(ctx, clusterID, r.holder, leaseTime)
+		reading, got, err := r.store.BeginReading(ctx, clusterID, r.holder, readingTime)
 		if err != nil {
 			return &storeError{err}
 		}
@@ -97,7 +97,7 @@ func (r *Reader) underLease(ctx context.Context, clusterID int64, done func(cont
 			if !ok && err == nil {
 				err = do(ctx)
 			}
-			if releaseErr := r.store.ReleaseLease(ctx, lease); releaseErr != nil && err == nil {
+			if releaseErr := r.store.EndReading(ctx, reading); releaseErr != nil && err == nil {
 				err = &storeError{releaseErr}
 			}
 			return err
@@ -106,7 +106,7 @@ func (r *Reader) underLease(ctx context.Context, clusterID int64, done func(cont
 			return err
 		}
 		select {
-		case <-time.After(leasePoll):
+		case <-time.After(readingPoll):
 		case <-ctx.Done():
 			return ctx.Err()
 		}

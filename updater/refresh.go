@@ -23,11 +23,14 @@ type RefreshOptions struct {
 	Kinds []db.Kind
 	// Progress, when set, is called before each step with the number of steps done and in all, and after the last one.
 	Progress func(step string, done, total int)
+	// scheduled leaves clusters alone whose lease this process does not hold.
+	scheduled bool
 }
 
 // Refresh brings one cluster's rows up to date: it waits for its turn (one refresh of a cluster at a time, and
-// Options.Concurrency of all clusters), fetches, compares and applies, and reports. The error is [ErrUnknownCluster] or
-// that ctx ended while waiting; what went wrong with the cluster or the database is in the result.
+// Options.Concurrency of all clusters), fetches, compares and applies, and reports. It asks for no lease: who calls it
+// wants the cluster refreshed now, by whomever. The error is [ErrUnknownCluster], [db.ErrRefreshedElsewhere] or that ctx
+// ended while waiting; what went wrong with the cluster or the database is in the result.
 func (u *Updater) Refresh(ctx context.Context, name string, o RefreshOptions) (Result, error) {
 	return u.refresh(ctx, ctx, name, o)
 }
@@ -39,6 +42,13 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 	if err != nil {
 		return Result{Cluster: name}, err
 	}
+	if !u.opts.DryRun {
+		unclaim, err := u.opts.Store.Claim(begin)
+		if err != nil {
+			return Result{Cluster: name}, err
+		}
+		defer u.unclaim(unclaim)
+	}
 	// The cluster's own turn first: who waits for it must not hold a slot that another cluster could use.
 	if err := acquire(begin, t.busy); err != nil {
 		return Result{Cluster: name}, fmt.Errorf("waiting for the refresh of %s that is running: %w", name, err)
@@ -48,8 +58,15 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 		return Result{Cluster: name}, fmt.Errorf("waiting to refresh %s: %w", name, err)
 	}
 	defer release(u.slots)
-	r := &run{u: u, t: t, opts: o, early: rand.Float64(), res: Result{Cluster: name, StartedAt: u.now().UTC()}}
+	lease := u.part.lease(t.id)
+	if o.scheduled && lease == nil {
+		return Result{Cluster: name}, nil
+	}
+	r := &run{u: u, t: t, opts: o, lease: lease, early: rand.Float64(), res: Result{Cluster: name, StartedAt: u.now().UTC()}}
 	r.do(work)
+	if errors.Is(r.res.Err(), db.ErrLeaseLost) {
+		u.part.lose(lease)
+	}
 	r.res.Duration = u.now().Sub(r.res.StartedAt)
 	r.res.log(u.log)
 	u.metrics.observe(r.res)
@@ -78,6 +95,8 @@ type run struct {
 	kinds []kind
 	fresh map[db.Kind]db.Freshness
 	src   Source
+	// lease in whose name everything is written; nil when this process does not hold it.
+	lease *db.Lease
 	// touches are the kinds that did not change; they are stamped fresh together, in one transaction.
 	touches []db.Touch
 	// early is drawn once, so that kinds that failed together are tried again together.
@@ -184,7 +203,7 @@ func (r *run) skip(ks []kind, err error) {
 // finish stamps what was found unchanged and records what failed.
 func (r *run) finish(ctx context.Context) {
 	if len(r.touches) > 0 && !r.u.opts.DryRun {
-		err := r.u.opts.Store.TouchFresh(ctx, r.t.row.ID, r.touches)
+		err := r.u.opts.Store.TouchFresh(ctx, r.t.row.ID, r.lease, r.touches)
 		if errors.Is(err, db.ErrConflict) {
 			// Another process has applied something newer: what we compared with is history, and so is our stamp.
 			r.t.forget()
@@ -206,13 +225,13 @@ func (r *run) markTouched(err error) {
 }
 
 // recordFailures writes each distinct error to the freshness of its kinds, with the time of the next try. A withheld
-// removal was recorded with the snapshot; the end of the process is no failure of the cluster.
+// removal was recorded with the snapshot.
 func (r *run) recordFailures(ctx context.Context) {
 	byText := map[string][]db.Kind{}
 	var errs []error
 	for _, k := range r.res.Kinds {
 		var withheld *WithheldError
-		if k.Err == nil || errors.As(k.Err, &withheld) || Reason(k.Err) == "canceled" {
+		if k.Err == nil || errors.As(k.Err, &withheld) || nobodysTrouble(k.Err) {
 			continue
 		}
 		if byText[k.Err.Error()] == nil {
@@ -227,6 +246,7 @@ func (r *run) recordFailures(ctx context.Context) {
 		failures, recErr := r.u.opts.Store.RecordFailure(ctx, r.t.row.ID, db.Failure{
 			Kinds: byText[err.Error()], AttemptedAt: r.res.StartedAt,
 			Error: err.Error(), Reason: Reason(err), NextDue: r.nextTry,
+			Lease: r.lease,
 		})
 		if recErr != nil {
 			// The refresh's own line names its error; this one would only say again that the database is away.
@@ -271,7 +291,13 @@ func clusterWide(err error) bool {
 	if status, ok := errors.AsType[*ganeti.StatusError](err); ok {
 		return slices.Contains([]int{401, 502, 503, 504}, status.Status)
 	}
-	return slices.Contains([]string{"timeout", "tls", "unreachable", "canceled", "database"}, Reason(err))
+	return slices.Contains([]string{"timeout", "tls", "unreachable", "canceled", "database", "lease_lost"}, Reason(err))
+}
+
+// nobodysTrouble says whether an error is no failure of the cluster or the database: the process is told to stop, or
+// another replica goes on with the cluster.
+func nobodysTrouble(err error) bool {
+	return slices.Contains([]string{"canceled", "lease_lost"}, Reason(err))
 }
 
 // forget drops what the process remembers of the cluster's rows; the next refresh asks the database.

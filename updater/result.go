@@ -112,15 +112,15 @@ func (r Result) MarshalLogObject(enc zapcore.ObjectEncoder) error {
 	return nil
 }
 
-// log writes the one line of a refresh. A refresh that was cut short by the end of the process is nobody's trouble.
+// log writes the one line of a refresh.
 func (r Result) log(l *zap.Logger) {
 	err := r.Err()
 	switch {
 	case len(r.Kinds) == 0:
 	case err == nil:
 		l.Info("refreshed", zap.Inline(r))
-	case Reason(err) == "canceled":
-		l.Info("refresh abandoned", zap.Inline(r))
+	case nobodysTrouble(err):
+		l.Info("refresh abandoned", zap.Inline(r), zap.String("reason", Reason(err)))
 	default:
 		fields := []zap.Field{zap.Inline(r), zap.String("reason", Reason(err)), zap.Error(err)}
 		if !r.NextDue.IsZero() { // it could be recorded
@@ -182,6 +182,8 @@ func Reason(err error) string {
 		return "settings"
 	case errors.As(err, &superseded):
 		return "superseded"
+	case errors.Is(err, db.ErrLeaseLost):
+		return "lease_lost"
 	case errors.As(err, &store):
 		return "database"
 	default:

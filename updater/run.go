@@ -12,13 +12,22 @@ import (
 	"ganeticache/db"
 )
 
-// Run keeps the clusters fresh until ctx ends, and returns nil then. Clusters that are due already are refreshed at
-// once. When ctx ends no refresh begins any more; those under way have Options.Grace to finish, are then abandoned with
-// nothing half applied, and Run returns when the last one has.
+// Run keeps the clusters fresh until ctx ends, and returns nil then. Other replicas on the same database have their share
+// of them; this one's that are due already are refreshed at once. When ctx ends no refresh begins any more; those under
+// way have Options.Grace to finish, are then abandoned with nothing half applied, and Run returns when the last one has.
+//
+// The error is [db.ErrRefreshedElsewhere], on a database for one process, before anything is done.
 func (u *Updater) Run(ctx context.Context) error {
+	release, err := u.opts.Store.Claim(ctx)
+	if err != nil {
+		return err
+	}
+	defer u.unclaim(release)
 	// The refreshes' own context outlives ctx by the grace.
 	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
+	stopHeart := u.startHeart(ctx)
+	defer stopHeart()
 	s := u.newScheduler(ctx, work)
 	s.sync()
 	s.beat()
@@ -27,9 +36,34 @@ func (u *Updater) Run(ctx context.Context) error {
 		select {
 		case <-u.reloaded:
 			s.sync()
+			u.part.ask()
+		case <-u.part.gained:
+			s.take(u.part.news())
 		case <-ctx.Done():
 			return s.stop(abandon)
 		}
+	}
+}
+
+// startHeart takes this process's part of the clusters and keeps it until the returned function is called, after the last
+// refresh. A first heartbeat that fails is no reason not to start: the next may not.
+func (u *Updater) startHeart(ctx context.Context) (stop func()) {
+	_ = u.part.beat(ctx, u) //nolint:errcheck // beat has logged it
+	u.part.news()           // the scheduler begins with all of them
+	heart, still := context.WithCancel(context.WithoutCancel(ctx))
+	var beating sync.WaitGroup
+	beating.Go(func() { u.part.run(heart, u) })
+	return func() {
+		still()
+		beating.Wait()
+		u.part.leave(context.WithoutCancel(ctx), u.opts.Store)
+	}
+}
+
+// unclaim gives the right to refresh into the database back.
+func (u *Updater) unclaim(release func() error) {
+	if err := release(); err != nil {
+		u.log.Warn("giving the database back failed; it is free when this process ends", zap.Error(err))
 	}
 }
 
@@ -79,9 +113,18 @@ func (s *scheduler) sync() {
 	}
 }
 
+// take starts what is due of clusters that have just come to this replica.
+func (s *scheduler) take(came map[int64]bool) {
+	for name, id := range s.entries {
+		if t, err := s.u.target(name); err == nil && came[t.id] {
+			s.first.Go(s.cron.Entry(id).WrappedJob.Run)
+		}
+	}
+}
+
 // refresh is a cluster's cron job.
 func (s *scheduler) refresh(name string) {
-	if _, err := s.u.refresh(s.begin, s.work, name, RefreshOptions{}); err != nil && s.begin.Err() == nil {
+	if _, err := s.u.refresh(s.begin, s.work, name, RefreshOptions{scheduled: true}); err != nil && s.begin.Err() == nil {
 		s.u.log.Debug("scheduled refresh not begun", zap.String("cluster", name), zap.Error(err))
 	}
 }

@@ -34,9 +34,12 @@ type Store interface {
 	Fingerprints(ctx context.Context, clusterID int64, kind db.Kind) (db.Fingerprints, error)
 	Apply(ctx context.Context, s db.Snapshot) (db.Outcome, error)
 	ApplyInfo(ctx context.Context, i db.ClusterInfo) (db.Outcome, error)
-	TouchFresh(ctx context.Context, clusterID int64, touches []db.Touch) error
+	TouchFresh(ctx context.Context, clusterID int64, l *db.Lease, touches []db.Touch) error
 	RecordFailure(ctx context.Context, clusterID int64, f db.Failure) (int, error)
 	Purge(ctx context.Context, tombstonedBefore time.Time) (int64, error)
+	Claim(ctx context.Context) (release func() error, err error)
+	Share(ctx context.Context, r db.Replica, clusters []int64) (db.Shares, error)
+	Leave(ctx context.Context, replica string) error
 }
 
 // Source is what the engine needs of a cluster's remote API; *ganeti.Client has it.
@@ -92,6 +95,8 @@ type Options struct {
 	Registerer prometheus.Registerer
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
+	// Lease is how long the clusters of this process stay its own when it is not heard of any more; 30 s when zero.
+	Lease time.Duration
 	// Grace is how long running refreshes may go on after [Updater.Run] is told to stop; 8 s when zero.
 	Grace time.Duration
 }
@@ -103,6 +108,7 @@ type Updater struct {
 	metrics *metrics
 	now     func() time.Time
 	slots   chan struct{}
+	part    *part
 
 	mu      sync.Mutex
 	targets map[string]*target
@@ -117,6 +123,8 @@ type Updater struct {
 type target struct {
 	cluster Cluster
 	plan    plan
+	// id of the row; 0 when there is none yet.
+	id int64
 
 	// busy is held for the time of a refresh: RAPI gains nothing from parallel calls, and the fields below need an owner.
 	busy chan struct{}
@@ -144,6 +152,9 @@ func New(ctx context.Context, o Options) (*Updater, error) {
 	if o.Grace <= 0 {
 		o.Grace = 8 * time.Second
 	}
+	if o.Lease <= 0 {
+		o.Lease = defaultLease
+	}
 	if o.Guard == (Guard{}) {
 		o.Guard = DefaultGuard()
 	}
@@ -160,6 +171,7 @@ func New(ctx context.Context, o Options) (*Updater, error) {
 	u := &Updater{
 		opts: o, log: o.Logger, metrics: m, now: o.Now,
 		slots:    make(chan struct{}, o.Concurrency),
+		part:     newPart(o.Lease, o.Logger, m),
 		targets:  map[string]*target{},
 		reloaded: make(chan struct{}, 1),
 	}
@@ -182,7 +194,7 @@ func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
 	next := make(map[string]*target, len(clusters))
 	u.order = u.order[:0]
 	for _, c := range clusters {
-		t := &target{cluster: c, plan: newPlan(c), row: rows[c.Name], busy: make(chan struct{}, 1)}
+		t := &target{cluster: c, plan: newPlan(c), id: rows[c.Name].ID, row: rows[c.Name], busy: make(chan struct{}, 1)}
 		if old, ok := u.targets[c.Name]; ok {
 			// The lock moves over, so that old and new settings never ask the same cluster side by side. What the old
 			// one remembers stays behind: its generation may be the same while the cluster behind the address is not.
@@ -198,11 +210,33 @@ func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
 		}
 	}
 	u.targets = next
-	select {
-	case u.reloaded <- struct{}{}:
-	default:
-	}
+	signal(u.reloaded)
 	return nil
+}
+
+// ids lists the rows of the configured clusters.
+func (u *Updater) ids() []int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	ids := make([]int64, 0, len(u.targets))
+	for _, t := range u.targets {
+		if t.id != 0 {
+			ids = append(ids, t.id)
+		}
+	}
+	return ids
+}
+
+// forgetMetrics drops the series of clusters that another replica refreshes from now on: what they last said here would
+// grow old without being true.
+func (u *Updater) forgetMetrics(lost map[int64]bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for name, t := range u.targets {
+		if lost[t.id] {
+			u.metrics.forget(name)
+		}
+	}
 }
 
 // Names lists the configured clusters in the order of the configuration.

@@ -96,7 +96,7 @@ func (a *app) demoDatabase() (string, error) {
 	if url := a.flags["database"]; url != "" {
 		return url, nil
 	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
+	for _, suffix := range []string{"", "-wal", "-shm", "-refresh.lock"} {
 		if err := os.Remove(demoFile + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("removing the last demo's database: %w", err)
 		}

@@ -45,6 +45,13 @@ func (a *app) once(ctx context.Context, o onceOptions) (err error) {
 		return err
 	}
 	defer closeStore(store, &err)
+	if !o.dryRun {
+		release, err := claim(ctx, store)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
 	a.warn(c)
 	opts, err := updaterOptions(c, store)
 	if err != nil {

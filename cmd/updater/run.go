@@ -48,6 +48,11 @@ func (a *app) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closeStore(store, &err)
+	release, err := claim(ctx, store)
+	if err != nil {
+		return err
+	}
+	defer release()
 	a.warn(c)
 	opts, err := updaterOptions(c, store)
 	if err != nil {

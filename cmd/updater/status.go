@@ -20,7 +20,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show the age of what is cached and the last error, by cluster and kind",
 		Long: `status reads the database only; it asks no cluster. The age is that of the newest complete answer: it grows while a
-cluster fails, and the rows stay readable.`,
+cluster fails, and the rows stay readable. The last column names the running updater that refreshes the cluster on
+schedule, by host and process.`,
 		Example: "  updater status --json",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
@@ -74,17 +75,17 @@ func (a *app) printStatus(clusters []db.ClusterStatus, now time.Time) error {
 	if len(clusters) == 0 {
 		return a.printf("no cluster is cached yet; `updater --once` refreshes those of the configuration\n")
 	}
-	t := newTable("cluster", "kind", "objects", "age", "last try", "next", "failures", "state")
+	t := newTable("cluster", "kind", "objects", "age", "last try", "next", "failures", "state", "updater")
 	var notes strings.Builder
 	for _, c := range clusters {
 		for _, f := range c.Freshness {
 			t.AppendRow(table.Row{
 				c.Name, f.Kind, objects(c, f), age(f.RefreshedAt, now), age(f.AttemptedAt, now), until(f.NextDueAt, now),
-				f.ConsecutiveFailures, state(c, f),
+				f.ConsecutiveFailures, state(c, f), holder(c.Holder),
 			})
 		}
 		if len(c.Freshness) == 0 {
-			t.AppendRow(table.Row{c.Name, "", "", "never", "never", "", 0, state(c, db.Freshness{})})
+			t.AppendRow(table.Row{c.Name, "", "", "never", "never", "", 0, state(c, db.Freshness{}), holder(c.Holder)})
 		}
 		writeErrors(&notes, c)
 	}
@@ -137,6 +138,18 @@ func state(c db.ClusterStatus, f db.Freshness) string {
 	}
 }
 
+// holder names the running updater that refreshes a cluster.
+func holder(h *db.Holder) string {
+	switch {
+	case h == nil:
+		return "none runs"
+	case !h.Alive:
+		return fmt.Sprintf("%s:%d is silent", h.Host, h.PID)
+	default:
+		return fmt.Sprintf("%s:%d", h.Host, h.PID)
+	}
+}
+
 // age gives a duration in the largest two units, as a person says it.
 func age(t *time.Time, now time.Time) string {
 	if t == nil {
@@ -174,15 +187,17 @@ func rough(d time.Duration) string {
 
 // statusJSON is a cluster as --json prints it. The names are public.
 type statusJSON struct {
-	Cluster     string           `json:"cluster"`
-	UUID        string           `json:"uuid"`
-	Enabled     bool             `json:"enabled"`
-	RAPIHost    string           `json:"rapi_host"`
-	RAPIPort    int              `json:"rapi_port"`
-	Version     string           `json:"software_version"`
-	Master      string           `json:"master_node"`
-	Quarantined int              `json:"quarantined"`
-	Kinds       []statusKindJSON `json:"kinds"`
+	Cluster     string `json:"cluster"`
+	UUID        string `json:"uuid"`
+	Enabled     bool   `json:"enabled"`
+	RAPIHost    string `json:"rapi_host"`
+	RAPIPort    int    `json:"rapi_port"`
+	Version     string `json:"software_version"`
+	Master      string `json:"master_node"`
+	Quarantined int    `json:"quarantined"`
+	// Updater is the running updater that refreshes the cluster on schedule; null when none does.
+	Updater *db.Holder       `json:"updater"`
+	Kinds   []statusKindJSON `json:"kinds"`
 }
 
 type statusKindJSON struct {
@@ -205,7 +220,7 @@ func statusToJSON(clusters []db.ClusterStatus, now time.Time) []statusJSON {
 	for _, c := range clusters {
 		j := statusJSON{
 			Cluster: c.Name, UUID: c.UUID, Enabled: c.Enabled, RAPIHost: c.RAPIHost, RAPIPort: c.RAPIPort,
-			Version: c.SoftwareVersion, Master: c.MasterNode, Quarantined: c.Quarantined, Kinds: []statusKindJSON{},
+			Version: c.SoftwareVersion, Master: c.MasterNode, Quarantined: c.Quarantined, Updater: c.Holder, Kinds: []statusKindJSON{},
 		}
 		for _, f := range c.Freshness {
 			k := statusKindJSON{

@@ -43,6 +43,16 @@ func (a *app) openStore(ctx context.Context, c *config.Config) (*db.Store, error
 	return store, nil
 }
 
+// claim takes the right to refresh into the database before anything is written to it.
+func claim(ctx context.Context, store *db.Store) (release func(), err error) {
+	give, err := store.Claim(ctx)
+	if err != nil {
+		return nil, fail(err)
+	}
+	// The process ends, and its locks with it.
+	return func() { _ = give() }, nil //nolint:errcheck // see above
+}
+
 // closeStore closes the database at the end of a command, and adds its complaint to the command's own.
 func closeStore(store *db.Store, err *error) {
 	if closeErr := store.Close(); closeErr != nil {
@@ -75,6 +85,7 @@ func updaterOptions(c *config.Config, store *db.Store) (updater.Options, error) 
 			MaxObjects: c.Guard.MaxObjects, MaxPercent: c.Guard.MaxPercent, Snapshots: c.Guard.Snapshots,
 		},
 		Retention: c.Retention,
+		Lease:     c.Lease,
 	}, nil
 }
 

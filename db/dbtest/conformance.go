@@ -69,4 +69,5 @@ func Conformance(t *testing.T, open func(testing.TB, db.Options) *db.Store) {
 	permissionConformance(t, open)
 	storedConformance(t, open)
 	observeConformance(t, open)
+	replicaConformance(t, open)
 }

@@ -66,7 +66,7 @@ func disabledFrozen(f *fixture) {
 	f.sync(settings("beta"))
 	_, err := f.s.Apply(f.ctx(), removal)
 	wantError(f, db.ErrDisabled, err)
-	wantError(f, db.ErrDisabled, f.s.TouchFresh(f.ctx(), f.cluster.ID, []db.Touch{{Kind: db.KindVM, StartedAt: f.tick(), Generation: 2}}))
+	wantError(f, db.ErrDisabled, f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, []db.Touch{{Kind: db.KindVM, StartedAt: f.tick(), Generation: 2}}))
 	_, err = f.s.ApplyInfo(f.ctx(), db.ClusterInfo{ClusterID: f.cluster.ID, StartedAt: f.tick(), UUID: "c", Info: db.JSON(`{}`)})
 	wantError(f, db.ErrDisabled, err)
 	if n, err := f.s.RecordFailure(f.ctx(), f.cluster.ID, db.Failure{Kinds: []db.Kind{db.KindVM}, AttemptedAt: f.tick(), Error: "x"}); n != 0 || err != nil {

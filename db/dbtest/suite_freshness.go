@@ -24,7 +24,7 @@ func touch(f *fixture) {
 	f.apply(db.KindNode, node("n1", "node1"))
 	must(f.s.RecordFailure(f.ctx(), f.cluster.ID, db.Failure{Kinds: []db.Kind{db.KindVM}, AttemptedAt: f.tick(), Error: "x"}))(f)
 	before := f.vms()
-	if err := f.s.TouchFresh(f.ctx(), f.cluster.ID, f.touches(1, db.KindVM, db.KindNode)); err != nil {
+	if err := f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, f.touches(1, db.KindVM, db.KindNode)); err != nil {
 		f.Fatal(err)
 	}
 	for _, k := range []db.Kind{db.KindVM, db.KindNode} {
@@ -37,7 +37,7 @@ func touch(f *fixture) {
 	// A kind that was never there, and no next time.
 	never := f.touches(0, db.KindJob)
 	never[0].NextDue = time.Time{}
-	if err := f.s.TouchFresh(f.ctx(), f.cluster.ID, never); err != nil {
+	if err := f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, never); err != nil {
 		f.Fatal(err)
 	}
 	same(f, "refreshed", f.now, *f.freshness(db.KindJob).RefreshedAt)
@@ -49,12 +49,12 @@ func touch(f *fixture) {
 func touchConflicts(f *fixture) {
 	f.apply(db.KindVM, vm("u1", "web"))
 	before := f.freshness(db.KindVM)
-	wantError(f, db.ErrConflict, f.s.TouchFresh(f.ctx(), f.cluster.ID, f.touches(0, db.KindVM)))
+	wantError(f, db.ErrConflict, f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, f.touches(0, db.KindVM)))
 	old := f.touches(1, db.KindVM)
 	old[0].StartedAt = before.RefreshedAt.Add(-time.Microsecond)
-	wantError(f, db.ErrConflict, f.s.TouchFresh(f.ctx(), f.cluster.ID, old))
+	wantError(f, db.ErrConflict, f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, old))
 	same(f, "freshness", before, f.freshness(db.KindVM))
-	wantError(f, db.ErrNotFound, f.s.TouchFresh(f.ctx(), 4711, f.touches(1, db.KindVM)))
+	wantError(f, db.ErrNotFound, f.s.TouchFresh(f.ctx(), 4711, nil, f.touches(1, db.KindVM)))
 }
 
 func failures(f *fixture) {

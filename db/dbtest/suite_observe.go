@@ -7,7 +7,7 @@ import (
 	"ganeticache/db"
 )
 
-// observeConformance holds what both databases show of single observations and of leases.
+// observeConformance holds what both databases show of single observations and of the right to ask on behalf of readers.
 func observeConformance(t *testing.T, open func(testing.TB, db.Options) *db.Store) {
 	t.Helper()
 	for _, c := range []struct {
@@ -18,7 +18,7 @@ func observeConformance(t *testing.T, open func(testing.TB, db.Options) *db.Stor
 		{"an unchanged object is stamped and nothing else", observedUnchanged},
 		{"no older snapshot undoes an observation", observedThenOlder},
 		{"an older observation changes nothing", observedTooLate},
-		{"one process has a cluster's lease at a time", leases},
+		{"one process asks a cluster for readers at a time", readings},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -101,9 +101,9 @@ func observedTooLate(f *fixture) {
 	same(f, "rows", before, f.vms())
 }
 
-func leases(f *fixture) {
-	acquire := func(holder string, ttl time.Duration) (db.Lease, bool) {
-		l, got, err := f.s.AcquireLease(f.ctx(), f.cluster.ID, holder, ttl)
+func readings(f *fixture) {
+	acquire := func(holder string, ttl time.Duration) (db.Reading, bool) {
+		l, got, err := f.s.BeginReading(f.ctx(), f.cluster.ID, holder, ttl)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -116,7 +116,7 @@ func leases(f *fixture) {
 	again, got := acquire("a", time.Hour)
 	same(f, "a renews it", first, again)
 	same(f, "a renews it", true, got)
-	if err := f.s.ReleaseLease(f.ctx(), first); err != nil {
+	if err := f.s.EndReading(f.ctx(), first); err != nil {
 		f.Fatal(err)
 	}
 	second, got := acquire("b", 0) // which is over at once
@@ -124,7 +124,7 @@ func leases(f *fixture) {
 	same(f, "the token grows", first.Token+1, second.Token)
 	third, got := acquire("a", time.Hour)
 	same(f, "a takes it when it is over", true, got)
-	if err := f.s.ReleaseLease(f.ctx(), second); err != nil {
+	if err := f.s.EndReading(f.ctx(), second); err != nil {
 		f.Fatal(err)
 	}
 	_, got = acquire("b", time.Hour)
