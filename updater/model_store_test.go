@@ -120,9 +120,9 @@ func (s *modelStore) ApplyInfo(ctx context.Context, i db.ClusterInfo) (out db.Ou
 }
 
 // TouchFresh implements updater.Store.
-func (s *modelStore) TouchFresh(ctx context.Context, id int64, touches []db.Touch) error {
+func (s *modelStore) TouchFresh(ctx context.Context, id int64, l *db.Lease, touches []db.Touch) error {
 	return s.call(ctx, func(ctx context.Context) error {
-		err := s.Store.TouchFresh(ctx, id, touches)
+		err := s.Store.TouchFresh(ctx, id, l, touches)
 		for _, touch := range touches {
 			s.m.committed(touch.Kind, touch.StartedAt, err)
 		}
@@ -203,7 +203,7 @@ func tableOf(k db.Kind) (table, status string) {
 }
 
 func (m *machine) query(dest any, query string, args ...any) {
-	d := m.store.Store.DB()
+	d := m.store.DB()
 	if err := d.SelectContext(m.t.Context(), dest, d.Rebind(query), args...); err != nil {
 		m.t.Fatal(err)
 	}

@@ -3,9 +3,11 @@ package updater_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -38,6 +40,9 @@ type machine struct {
 	grants     []int64
 	lastChange int64
 	sabotage   sabotage
+	// touched is the uuid of what changed last; undo makes it what it was before.
+	touched string
+	undo    func()
 }
 
 // TestModel does to the engine whatever may happen, in any order, and after each step compares the rows with a model: any
@@ -45,6 +50,7 @@ type machine struct {
 // -rapid.steps.
 func TestModel(t *testing.T) {
 	t.Parallel()
+	fewChecks(t, "30")
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		w, cases := newWire(t), 0
 		rapid.Check(t, func(t *rapid.T) {
@@ -71,6 +77,16 @@ func TestModel(t *testing.T) {
 			m.check(t)
 		})
 	})
+}
+
+// fewChecks keeps an ordinary run short; a number on the command line wins.
+func fewChecks(t *testing.T, n string) {
+	t.Helper()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "rapid.checks" })
+	if !given {
+		must(t, flag.Set("rapid.checks", n))
+	}
 }
 
 func newMachine(t *rapid.T, s *db.Store, w *wire, name string) *machine {
@@ -146,15 +162,20 @@ func (m *machine) aVM(t *rapid.T) db.VMRef {
 	if len(uuids) == 0 || rapid.IntRange(0, 4).Draw(t, "by name") == 0 {
 		return db.VMRef{Cluster: m.name, Name: rapid.SampledFrom(names()).Draw(t, "vm name")}
 	}
+	if slices.Contains(uuids, m.touched) && rapid.Bool().Draw(t, "what changed last") {
+		return db.VMRef{Cluster: m.name, UUID: m.touched}
+	}
 	return db.VMRef{Cluster: m.name, UUID: rapid.SampledFrom(uuids).Draw(t, "vm uuid")}
 }
 
-// option is that of a reader who insists, or of one who takes what is young enough.
-func option(insists bool) updater.ReadOption {
+// read reads a VM as somebody who insists, or who takes what is young enough.
+func (m *machine) read(ctx context.Context, i int, ref db.VMRef, insists bool) error {
+	option := updater.MaxAge(time.Minute)
 	if insists {
-		return updater.MustBeFresh()
+		option = updater.MustBeFresh()
 	}
-	return updater.MaxAge(time.Minute)
+	_, err := m.readers[i].VM(ctx, ref, nil, option)
+	return err
 }
 
 // readWell reads a VM while nothing is in the way: one that insists sees what the cluster says now.
@@ -207,13 +228,16 @@ func (m *machine) listWell(t *rapid.T, i int) {
 func (m *machine) act(ctx context.Context, t *rapid.T, i int) {
 	switch rapid.SampledFrom([]string{"refresh", "read", "list"}).Draw(t, "act") {
 	case "refresh":
-		_ = m.refresh(ctx, i, m.someKinds(t))
+		whatever(m.refresh(ctx, i, m.someKinds(t)))
 	case "read":
-		_, _ = m.readers[i].VM(ctx, m.aVM(t), nil, option(rapid.Bool().Draw(t, "insists")))
+		whatever(m.read(ctx, i, m.aVM(t), rapid.Bool().Draw(t, "insists")))
 	case "list":
-		_ = m.list(ctx, i, updater.MaxAge(time.Minute))
+		whatever(m.list(ctx, i, updater.MaxAge(time.Minute)))
 	}
 }
+
+// whatever comes of an action with something in its way is right, as long as the rows are.
+func whatever(error) {}
 
 // doTrouble lets a call to the cluster fail.
 func (m *machine) doTrouble(t *rapid.T) {
@@ -238,20 +262,23 @@ func (m *machine) doSabotage(t *rapid.T) {
 // read holds the cluster's lease for readers meanwhile, so that only a refresh can come between.
 func (m *machine) doOverlap(t *rapid.T) {
 	outer, reads := m.anUpdater(t), rapid.Bool().Draw(t, "read")
+	if rapid.Bool().Draw(t, "a change first") {
+		m.change(t)
+	}
 	m.world.meanwhileIn = rapid.IntRange(1, 4).Draw(t, "call")
 	outerKinds, outerVM, insists := m.someKinds(t), m.aVM(t), rapid.Bool().Draw(t, "insists")
 	during(m.world, func() {
 		if reads {
-			_, _ = m.readers[outer].VM(t.Context(), outerVM, nil, option(insists))
+			whatever(m.read(t.Context(), outer, outerVM, insists))
 		} else {
-			_ = m.refresh(t.Context(), outer, outerKinds)
+			whatever(m.refresh(t.Context(), outer, outerKinds))
 		}
 	}, func() {
 		for range rapid.IntRange(0, 2).Draw(t, "changes") {
 			m.change(t)
 		}
 		if reads || rapid.Bool().Draw(t, "refresh") {
-			_ = m.refresh(t.Context(), 1-outer, m.someKinds(t))
+			whatever(m.refresh(t.Context(), 1-outer, m.someKinds(t)))
 		} else {
 			m.act(t.Context(), t, 1-outer)
 		}
@@ -326,14 +353,21 @@ func (m *machine) change(t *rapid.T) {
 	objects, removed := m.world.objects[k], m.world.removed[k]
 	uuids := slices.Sorted(maps.Keys(objects))
 	what := rapid.SampledFrom([]string{
-		"create", "create", "create", "status", "rename", "remove", "restore", "space", "break", "mend", "remove many",
+		"create", "create", "create", "status", "rename", "remove", "restore", "space", "break", "mend", "remove many", "undo", "undo",
 	}).Draw(t, "what")
+	if what == "undo" && m.undo != nil {
+		m.undo()
+		return
+	}
+	wasObjects, wasRemoved := maps.Clone(objects), maps.Clone(removed)
+	m.undo = func() { m.world.objects[k], m.world.removed[k] = wasObjects, wasRemoved }
 	if what == "create" || len(uuids) == 0 {
 		m.create(t, k)
 		return
 	}
 	uuid := rapid.SampledFrom(uuids).Draw(t, "uuid")
 	o := objects[uuid]
+	m.touched = uuid
 	switch what {
 	case "status":
 		o.Status = rapid.SampledFrom([]string{"running n1", "running n2", "ADMIN_down n1"}).Draw(t, "status")
@@ -386,7 +420,7 @@ func (m *machine) create(t *rapid.T, k db.Kind) {
 	if k == db.KindVM {
 		status = "running n1"
 	}
-	uuid := fmt.Sprint(m.world.made)
+	uuid := strconv.Itoa(m.world.made)
 	m.world.objects[k][uuid] = thing{UUID: uuid, Name: name, Status: status}
 }
 

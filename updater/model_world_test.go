@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -46,7 +47,7 @@ func (o thing) json(k db.Kind) string {
 		fields = []string{`"uuid": ` + uuid, `"name": ` + name, fmt.Sprintf(`"status": %q, "pnode": %q`, status, place)}
 	case db.KindNode:
 		fields = []string{`"uuid": ` + uuid, `"name": ` + name, fmt.Sprintf(`"role": %q`, o.Status)}
-	case db.KindJob:
+	default:
 		fields = []string{`"id": ` + o.UUID, `"summary": [` + name + `]`, fmt.Sprintf(`"status": %q`, o.Status)}
 	}
 	// Two objects that cannot be read are told apart all the same.
@@ -76,11 +77,13 @@ func newWire(t *testing.T) *wire {
 			return
 		}
 		body := *w.body.Load()
-		rw.Header().Set("Content-Length", fmt.Sprint(len(body)))
+		rw.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		if w.cut.Load() {
 			body = body[:len(body)/2]
 		}
-		_, _ = rw.Write([]byte(body))
+		if _, err := rw.Write([]byte(body)); err != nil {
+			panic(http.ErrAbortHandler)
+		}
 	}))
 	t.Cleanup(srv.Close)
 	pin := sha256.Sum256(srv.Certificate().Raw)

@@ -147,6 +147,17 @@ func (p *postgres) sessions(ctx context.Context, writers bool) (int, error) {
 	return n, nil
 }
 
+// inside says whether the sessions of that name are inside a transaction that writes.
+func (p *postgres) inside(ctx context.Context, name string) (bool, error) {
+	var n int
+	err := p.admin.DB().GetContext(ctx, &n, `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = $1 AND application_name = $2 AND backend_xid IS NOT NULL`, p.database(), name)
+	if err != nil {
+		return false, fmt.Errorf("looking for a transaction of %s: %w", name, err)
+	}
+	return n > 0, nil
+}
+
 func (p *postgres) writing(ctx context.Context) (bool, error) {
 	n, err := p.sessions(ctx, true)
 	return n > 0, err

@@ -28,6 +28,7 @@ import (
 // options are the flags of the trial.
 type options struct {
 	moments       int
+	freezes       int
 	seed          uint64
 	updater       string
 	clusters, vms int
@@ -54,7 +55,8 @@ func parse(args []string, out io.Writer) (options, error) {
 	f := flag.NewFlagSet("crash", flag.ContinueOnError)
 	f.SetOutput(out)
 	f.IntVar(&o.moments, "moments", 200, "kill `N` times on each database")
-	f.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "`seed` of clusters, changes and moments") //nolint:gosec // any number will do
+	f.IntVar(&o.freezes, "freezes", 5, "on PostgreSQL, stop a replica `N` times in the middle of an apply, for longer than its lease, and wake it")
+	f.Uint64Var(&o.seed, "seed", uint64(time.Now().UnixNano()), "`seed` of clusters, changes and moments")
 	f.StringVar(&o.updater, "updater", "bin/updater", "`path` of the program to kill")
 	f.IntVar(&o.clusters, "clusters", 2, "simulate `N` clusters")
 	f.IntVar(&o.vms, "vms", 2000, "with `N` VMs each")
@@ -121,7 +123,7 @@ func tryAll(ctx context.Context, o options, dir string, out io.Writer) ([]*score
 }
 
 func tryOne(ctx context.Context, o options, d database, s *score, dir string, out io.Writer) error {
-	farm, err := rapisim.NewFarm(o.clusters, rapisim.Options{
+	farm, err := rapisim.NewFarm(o.clusters, rapisim.Options{ //nolint:contextcheck // the simulator runs until it is closed
 		Seed: o.seed, VMs: o.vms, Nodes: 20, Groups: 3, Networks: 5, Jobs: 100, KVMShare: 0.3, Password: password,
 	})
 	if err != nil {

@@ -18,14 +18,14 @@ import (
 // password is the RAPI password of the simulated clusters.
 const password = "secret"
 
-// writeConfig writes the updater's configuration for the farm and gives its path.
-func writeConfig(dir, url string, farm *rapisim.Farm) (string, error) {
+// writeConfig writes the updater's configuration for the farm, with further settings, and gives its path.
+func writeConfig(dir, url string, farm *rapisim.Farm, settings string) (string, error) {
 	secret := filepath.Join(dir, "password")
 	if err := os.WriteFile(secret, []byte(password), 0o600); err != nil {
 		return "", fmt.Errorf("writing the password: %w", err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "database_url: %q\nlisten: \"\"\nschedules: {job: \"@every 5m\"}\nclusters:\n", url)
+	fmt.Fprintf(&b, "database_url: %q\nlisten: \"\"\n%sclusters:\n", url, settings)
 	for i, s := range farm.Servers() {
 		fmt.Fprintf(&b, "  - name: %s\n    rapi: %s\n    username: gwm\n    password_file: %s\n    tls: {pin_sha256: %q}\n",
 			clusterName(i), s.URL(), secret, s.Pin())
@@ -39,16 +39,16 @@ func writeConfig(dir, url string, farm *rapisim.Farm) (string, error) {
 
 func clusterName(i int) string { return fmt.Sprint("cluster", i+1) }
 
-// process is one run of `updater --once`.
+// process is one run of the updater.
 type process struct {
 	cmd    *exec.Cmd
 	output bytes.Buffer
 	done   chan error
 }
 
-func start(updater, config string) (*process, error) {
+func start(ctx context.Context, updater string, args ...string) (*process, error) {
 	p := &process{done: make(chan error, 1)}
-	p.cmd = exec.CommandContext(context.Background(), updater, "--config", config, "--once") //nolint:gosec // the program under trial
+	p.cmd = exec.CommandContext(ctx, updater, args...) //nolint:gosec // the program under trial
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	// Should the trial itself be killed, nothing of it stays.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -86,4 +86,20 @@ func (p *process) killAfter(d time.Duration, look func() error) (killed bool, er
 		err = errors.Join(err, fmt.Errorf("killing the updater: %w", killErr))
 	}
 	return <-p.done != nil, err
+}
+
+func (p *process) signal(s syscall.Signal) error {
+	if err := p.cmd.Process.Signal(s); err != nil {
+		return fmt.Errorf("sending %s to the updater: %w\n%s", s, err, p.output.String())
+	}
+	return nil
+}
+
+// terminate tells a daemon to stop and waits for its end.
+func (p *process) terminate() error {
+	err := errors.Join(p.signal(syscall.SIGTERM), p.signal(syscall.SIGCONT))
+	if exit := <-p.done; exit != nil {
+		err = errors.Join(err, fmt.Errorf("the end of a daemon: %w", exit))
+	}
+	return err
 }

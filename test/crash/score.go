@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -27,16 +28,20 @@ type score struct {
 	runs     int
 	hits     map[phase]int
 	repaired int
+	// freezes count the replicas that were stopped in the middle of an apply and woken; slowest is the longest time until
+	// another had taken over and stored everything.
+	freezes int
+	slowest time.Duration
 	// What must stay zero. rows are missing or differ from the cluster, tombstones are of objects that exist, ids are
 	// other ones than before, stamps call rows fresh that are not, changes are illegal, missing or told twice, sessions
-	// outlive their process.
-	rows, tombstones, ids, grants, stamps, changes, sessions, damage int
+	// outlive their process, woken are writes of replicas whose lease is over.
+	rows, tombstones, ids, grants, stamps, changes, sessions, damage, woken int
 	// findings say the first of them in words.
 	findings []string
 }
 
 func (s *score) lost() int {
-	return s.rows + s.tombstones + s.ids + s.grants + s.stamps + s.changes + s.sessions + s.damage
+	return s.rows + s.tombstones + s.ids + s.grants + s.stamps + s.changes + s.sessions + s.damage + s.woken
 }
 
 // kills counts the runs that did not end by themselves.
@@ -45,8 +50,8 @@ func (s *score) kills() int { return s.runs - s.hits[ended] }
 // maxFindings is how many are told in words.
 const maxFindings = 20
 
-// find counts something lost.
-func (s *score) find(count *int, format string, args ...any) {
+// findf counts something lost.
+func (s *score) findf(count *int, format string, args ...any) {
 	*count++
 	if len(s.findings) < maxFindings {
 		s.findings = append(s.findings, fmt.Sprintf("run %d: ", s.runs)+fmt.Sprintf(format, args...))
@@ -79,6 +84,8 @@ func report(scores []*score) string {
 		line("  "+string(p), func(s *score) int { return s.hits[p] })
 	}
 	line("runs repaired by the next run", func(s *score) int { return s.repaired })
+	line("replicas stopped in an apply, and woken", func(s *score) int { return s.freezes })
+	line("  slowest take-over, in ms", func(s *score) int { return int(s.slowest.Milliseconds()) })
 	t.AppendSeparator()
 	line("rows lost or wrong", func(s *score) int { return s.rows })
 	line("wrong tombstones", func(s *score) int { return s.tombstones })
@@ -88,5 +95,6 @@ func report(scores []*score) string {
 	line("changes missing, illegal or twice", func(s *score) int { return s.changes })
 	line("sessions and locks left", func(s *score) int { return s.sessions })
 	line("damage to the database", func(s *score) int { return s.damage })
+	line("writes of woken replicas", func(s *score) int { return s.woken })
 	return t.Render()
 }

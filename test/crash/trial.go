@@ -48,6 +48,9 @@ func (t *trial) run(ctx context.Context) error {
 			return fmt.Errorf("run %d: %w", t.s.runs, err)
 		}
 	}
+	if pg, ok := t.d.(*postgres); ok && ctx.Err() == nil {
+		return (&freezer{trial: t, pg: pg}).run(ctx)
+	}
 	return ctx.Err()
 }
 
@@ -89,13 +92,13 @@ func (t *trial) beginAnew(ctx context.Context) (err error) {
 	}
 	t.generations = 0
 	t.known, t.grants, t.history = map[object]int64{}, map[int64]string{}, history{objects: map[object]*told{}}
-	t.config, err = writeConfig(t.dir, t.url, t.farm)
+	t.config, err = writeConfig(t.dir, t.url, t.farm, "schedules: {job: \"@every 5m\"}\n")
 	return err
 }
 
 // undisturbed does one run that nobody kills.
 func (t *trial) undisturbed(ctx context.Context) error {
-	p, err := start(t.o.updater, t.config)
+	p, err := start(ctx, t.o.updater, "--config", t.config, "--once")
 	if err != nil {
 		return err
 	}
@@ -129,7 +132,7 @@ func (t *trial) round(ctx context.Context) error {
 		return err
 	}
 	if err := t.undisturbed(ctx); err != nil {
-		t.s.find(&t.s.damage, "the next run fails: %v", err)
+		t.s.findf(&t.s.damage, "the next run fails: %v", err)
 	}
 	if err := t.judge(ctx); err != nil {
 		return err
@@ -157,7 +160,7 @@ type hit struct {
 // kill starts a run and kills it at the moment.
 func (t *trial) kill(ctx context.Context, moment time.Duration) (hit, error) {
 	h := hit{before: t.generations, began: time.Now()}
-	p, err := start(t.o.updater, t.config)
+	p, err := start(ctx, t.o.updater, "--config", t.config, "--once")
 	if err != nil {
 		return h, err
 	}
@@ -172,7 +175,7 @@ func (t *trial) kill(ctx context.Context, moment time.Duration) (hit, error) {
 	}
 	settled, err := t.d.settle(ctx)
 	if err == nil && !settled {
-		t.s.find(&t.s.sessions, "sessions or locks of the killed process are still there after %s", patience)
+		t.s.findf(&t.s.sessions, "sessions or locks of the killed process are still there after %s", patience)
 	}
 	return h, err
 }
@@ -224,13 +227,13 @@ func (t *trial) inspect(ctx context.Context, h *hit) error {
 	t.checkIdentity(st)
 	for key, r := range st.rows {
 		if _, exists := truth[key]; exists && r.deleted && t.known[key] != 0 && !t.absentBefore(key) {
-			t.s.find(&t.s.tombstones, "%s exists and is a tombstone", key)
+			t.s.findf(&t.s.tombstones, "%s exists and is a tombstone", key)
 		}
 	}
 	for key, at := range st.refreshed {
 		if key.kind != db.KindCluster && !at.Before(h.began) {
 			for _, why := range differences(st, truth, func(o object) bool { return o.kind == key.kind && o.cluster == key.cluster }) {
-				t.s.find(&t.s.stamps, "the %ss of %s are called fresh: %s", key.kind, key.cluster, why)
+				t.s.findf(&t.s.stamps, "the %ss of %s are called fresh: %s", key.kind, key.cluster, why)
 			}
 		}
 	}
@@ -259,7 +262,7 @@ func (t *trial) judge(ctx context.Context) (err error) {
 		return err
 	}
 	for _, why := range differences(st, truth, func(object) bool { return true }) {
-		t.s.find(&t.s.rows, "%s", why)
+		t.s.findf(&t.s.rows, "%s", why)
 	}
 	t.generations = st.generations
 	t.checkIdentity(st)
@@ -268,14 +271,14 @@ func (t *trial) judge(ctx context.Context) (err error) {
 		return err
 	}
 	for _, why := range append(wrong, t.history.compare(st)...) {
-		t.s.find(&t.s.changes, "%s", why)
+		t.s.findf(&t.s.changes, "%s", why)
 	}
 	damage, err := t.d.intact(ctx, store)
 	if err != nil {
 		return err
 	}
 	for _, why := range damage {
-		t.s.find(&t.s.damage, "%s", why)
+		t.s.findf(&t.s.damage, "%s", why)
 	}
 	return t.grant(ctx, store, st)
 }
@@ -286,9 +289,9 @@ func (t *trial) checkIdentity(st *state) {
 		r, there := st.rows[key]
 		switch {
 		case !there:
-			t.s.find(&t.s.rows, "the row of %s is gone", key)
+			t.s.findf(&t.s.rows, "the row of %s is gone", key)
 		case r.id != id:
-			t.s.find(&t.s.ids, "%s had the id %d and has %d", key, id, r.id)
+			t.s.findf(&t.s.ids, "%s had the id %d and has %d", key, id, r.id)
 		}
 	}
 	for key, r := range st.rows {
@@ -298,7 +301,7 @@ func (t *trial) checkIdentity(st *state) {
 	}
 	for id, subject := range t.grants {
 		if st.grants[id] != subject {
-			t.s.find(&t.s.grants, "the grant of %s on VM %d is gone", subject, id)
+			t.s.findf(&t.s.grants, "the grant of %s on VM %d is gone", subject, id)
 		}
 	}
 }
