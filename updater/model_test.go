@@ -40,9 +40,8 @@ type machine struct {
 	grants     []int64
 	lastChange int64
 	sabotage   sabotage
-	// touched is the uuid of what changed last; undo makes it what it was before.
+	// touched is the uuid of what changed last.
 	touched string
-	undo    func()
 }
 
 // TestModel does to the engine whatever may happen, in any order, and after each step compares the rows with a model: any
@@ -262,8 +261,9 @@ func (m *machine) doSabotage(t *rapid.T) {
 // read holds the cluster's lease for readers meanwhile, so that only a refresh can come between.
 func (m *machine) doOverlap(t *rapid.T) {
 	outer, reads := m.anUpdater(t), rapid.Bool().Draw(t, "read")
-	if rapid.Bool().Draw(t, "a change first") {
-		m.change(t)
+	thereAndBack := rapid.Bool().Draw(t, "there and back")
+	if thereAndBack {
+		m.flip(t)
 	}
 	m.world.meanwhileIn = rapid.IntRange(1, 4).Draw(t, "call")
 	outerKinds, outerVM, insists := m.someKinds(t), m.aVM(t), rapid.Bool().Draw(t, "insists")
@@ -274,6 +274,9 @@ func (m *machine) doOverlap(t *rapid.T) {
 			whatever(m.refresh(t.Context(), outer, outerKinds))
 		}
 	}, func() {
+		if thereAndBack {
+			m.flip(t)
+		}
 		for range rapid.IntRange(0, 2).Draw(t, "changes") {
 			m.change(t)
 		}
@@ -353,14 +356,8 @@ func (m *machine) change(t *rapid.T) {
 	objects, removed := m.world.objects[k], m.world.removed[k]
 	uuids := slices.Sorted(maps.Keys(objects))
 	what := rapid.SampledFrom([]string{
-		"create", "create", "create", "status", "rename", "remove", "restore", "space", "break", "mend", "remove many", "undo", "undo",
+		"create", "create", "create", "status", "rename", "remove", "restore", "space", "break", "mend", "remove many",
 	}).Draw(t, "what")
-	if what == "undo" && m.undo != nil {
-		m.undo()
-		return
-	}
-	wasObjects, wasRemoved := maps.Clone(objects), maps.Clone(removed)
-	m.undo = func() { m.world.objects[k], m.world.removed[k] = wasObjects, wasRemoved }
 	if what == "create" || len(uuids) == 0 {
 		m.create(t, k)
 		return
@@ -410,6 +407,19 @@ func (m *machine) change(t *rapid.T) {
 	}
 }
 
+// flip starts or stops the VM that changed last; twice is there and back.
+func (m *machine) flip(t *rapid.T) {
+	vms := m.world.objects[db.KindVM]
+	if _, ok := vms[m.touched]; !ok {
+		m.create(t, db.KindVM)
+		return
+	}
+	m.world.tick()
+	o := vms[m.touched]
+	o.Status = map[bool]string{true: "ADMIN_down n1", false: "running n1"}[o.Status == "running n1"]
+	vms[m.touched] = o
+}
+
 func (m *machine) create(t *rapid.T, k db.Kind) {
 	name := rapid.SampledFrom(names()).Draw(t, "name")
 	if taken(m.world.objects[k], name) && k != db.KindJob {
@@ -421,6 +431,7 @@ func (m *machine) create(t *rapid.T, k db.Kind) {
 		status = "running n1"
 	}
 	uuid := strconv.Itoa(m.world.made)
+	m.touched = uuid
 	m.world.objects[k][uuid] = thing{UUID: uuid, Name: name, Status: status}
 }
 

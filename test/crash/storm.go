@@ -35,6 +35,13 @@ type sky struct {
 	rng *rand.Rand
 	// gone are the names of removed VMs that may return.
 	gone []string
+	// named counts the names given, so that none comes twice.
+	named int
+}
+
+func (y *sky) name(what string) string {
+	y.named++
+	return fmt.Sprintf("%s%d.example", what, y.named)
 }
 
 func (y *sky) strike(w storm) error {
@@ -57,8 +64,8 @@ func (y *sky) strike(w storm) error {
 			}
 		}
 	case renames:
-		for i, v := range part(renamedPercent) {
-			if err := c.Rename(v.Name, fmt.Sprintf("renamed%d-%d.example", rng.IntN(1_000_000), i)); err != nil {
+		for _, v := range part(renamedPercent) {
+			if err := c.Rename(v.Name, y.name("renamed")); err != nil {
 				return err
 			}
 		}
@@ -77,7 +84,7 @@ func (y *sky) strike(w storm) error {
 	case few:
 		c.Churn(20)
 	}
-	return infrastructure(c, rng)
+	return y.infrastructure()
 }
 
 // flip starts a VM that is down and stops one that runs.
@@ -119,18 +126,19 @@ func comeBack(c *rapisim.Cluster, gone []string) error {
 }
 
 // infrastructure changes a little of the other kinds.
-func infrastructure(c *rapisim.Cluster, rng *rand.Rand) error {
+func (y *sky) infrastructure() error {
+	c, rng := y.c, y.rng
 	nodes, groups, networks := c.Nodes(), c.Groups(), c.Networks()
 	if err := c.RetagNode(nodes[rng.IntN(len(nodes))].Name, fmt.Sprintf("rack:%d", rng.IntN(1000))); err != nil {
 		return err
 	}
 	group := groups[rng.IntN(len(groups))].Name
-	if err := c.RenameGroup(group, fmt.Sprintf("group%d", rng.IntN(1_000_000))); err != nil {
+	if err := c.RenameGroup(group, y.name("group")); err != nil {
 		return err
 	}
 	c.RetagCluster(fmt.Sprintf("storm:%d", rng.IntN(1000)))
 	if len(networks) < 12 {
-		return c.AddNetwork(fmt.Sprintf("net%d", rng.IntN(1_000_000)))
+		return c.AddNetwork(y.name("net"))
 	}
 	return nil
 }
