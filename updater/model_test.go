@@ -261,9 +261,9 @@ func (m *machine) doSabotage(t *rapid.T) {
 // read holds the cluster's lease for readers meanwhile, so that only a refresh can come between.
 func (m *machine) doOverlap(t *rapid.T) {
 	outer, reads := m.anUpdater(t), rapid.Bool().Draw(t, "read")
-	thereAndBack := rapid.Bool().Draw(t, "there and back")
-	if thereAndBack {
-		m.flip(t)
+	back := func() {}
+	if rapid.Bool().Draw(t, "there and back") {
+		back = m.there(t)
 	}
 	m.world.meanwhileIn = rapid.IntRange(1, 4).Draw(t, "call")
 	outerKinds, outerVM, insists := m.someKinds(t), m.aVM(t), rapid.Bool().Draw(t, "insists")
@@ -274,15 +274,16 @@ func (m *machine) doOverlap(t *rapid.T) {
 			whatever(m.refresh(t.Context(), outer, outerKinds))
 		}
 	}, func() {
-		if thereAndBack {
-			m.flip(t)
-		}
+		back()
 		for range rapid.IntRange(0, 2).Draw(t, "changes") {
 			m.change(t)
 		}
-		if reads || rapid.Bool().Draw(t, "refresh") {
+		switch {
+		case reads || rapid.Bool().Draw(t, "refresh"):
 			whatever(m.refresh(t.Context(), 1-outer, m.someKinds(t)))
-		} else {
+		case rapid.Bool().Draw(t, "what changed last"):
+			whatever(m.read(t.Context(), 1-outer, db.VMRef{Cluster: m.name, UUID: m.touched}, true))
+		default:
 			m.act(t.Context(), t, 1-outer)
 		}
 		if rapid.Bool().Draw(t, "one more change") {
@@ -407,17 +408,29 @@ func (m *machine) change(t *rapid.T) {
 	}
 }
 
-// flip starts or stops the VM that changed last; twice is there and back.
-func (m *machine) flip(t *rapid.T) {
-	vms := m.world.objects[db.KindVM]
-	if _, ok := vms[m.touched]; !ok {
-		m.create(t, db.KindVM)
-		return
+// there changes or removes a VM that the database has; the function it gives brings it back as it was.
+func (m *machine) there(t *rapid.T) (back func()) {
+	vms, removed := m.world.objects[db.KindVM], m.world.removed[db.KindVM]
+	uuid := m.aVM(t).UUID
+	was, exists := vms[uuid]
+	if !exists {
+		return func() {}
 	}
+	m.touched = uuid
 	m.world.tick()
-	o := vms[m.touched]
-	o.Status = map[bool]string{true: "ADMIN_down n1", false: "running n1"}[o.Status == "running n1"]
-	vms[m.touched] = o
+	if rapid.Bool().Draw(t, "away") {
+		delete(vms, uuid)
+		removed[uuid] = was
+	} else {
+		o := was
+		o.Status = "USER_down n1"
+		vms[uuid] = o
+	}
+	return func() {
+		m.world.tick()
+		delete(removed, uuid)
+		vms[uuid] = was
+	}
 }
 
 func (m *machine) create(t *rapid.T, k db.Kind) {
