@@ -119,6 +119,9 @@ func FuzzReadArray_Known(f *testing.F) {
 		var m model
 		var known []ganeti.Known
 		for i, it := range changed(first) {
+			if slices.Contains(keys[:i], keys[i]) {
+				return // such keys are TestDelta_Model's
+			}
 			if keys[i] != "" {
 				m.remember(it, keys[i])
 				known = append(known, ganeti.Known{Key: keys[i], Digest: ganeti.DigestOf([]byte(it))})
