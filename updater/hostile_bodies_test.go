@@ -81,8 +81,9 @@ func otherTypes(l *liar) []hostile {
 		out = append(out, hold("uuid "+value, l.field("uuid", value)))
 		out = append(out, hostile{name: "name " + value, answer: l.field("name", value), want: kept})
 	}
-	for _, key := range []string{"beparams", "hvparams", "tags", "nic.ips", "disk.sizes", "status", "ctime", "serial_no", "oper_state", "snodes"} {
-		for _, value := range []string{`{"a": []}`, `[[], {}, null]`, `"x"`, "-1.5"} {
+	for i, key := range []string{"beparams", "hvparams", "tags", "nic.ips", "disk.sizes", "status", "ctime", "serial_no", "oper_state", "snodes"} {
+		values := []string{`{"a": []}`, `[[], {}, null]`, `"x"`, "-1.5"}
+		for _, value := range []string{values[i%4], values[(i+1)%4]} {
 			out = append(out, hostile{name: key + " " + value, answer: l.field(key, value), want: believed})
 		}
 	}
@@ -212,7 +213,7 @@ func notJSON(l *liar) []hostile {
 		{"a comment first", "/* all VMs */ " + body}, {"a comment at the end", body + "// end\n"}, {"a XSSI prefix", ")]}'\n" + body}, {"JSONP", "callback(" + body + ");"},
 		{"a NUL first", "\x00" + body}, {"a NUL at the end", body + "\x00"}, {"two lists", body + body}, {"a list and an object", body + "{}"}, {"a list and a bracket", body + "]"},
 		{"JSON Lines", strings.Join(l.items, "\n") + "\n"}, {"JSON sequence", "\x1e" + strings.Join(l.items, "\n\x1e")}, {"items without brackets", strings.Join(l.items, ", ")},
-		{"a Python list", strings.ReplaceAll(body, `"`, "'")[:1] + "'" + "]x"}, {"a Python traceback", "Traceback (most recent call last):\n  File \"rapi\", line 1\n"},
+		{"a Python traceback", "Traceback (most recent call last):\n  File \"rapi\", line 1\n"},
 		{"a parenthesis", "(" + body[1:len(body)-2] + ")"}, {"random bytes", "\x8f\x12\xee\x00\xff\x80[[{"}, {"a shell prompt", "login: "},
 	} {
 		out = append(out, hostile{name: b.name, answer: whole(b.body), reasons: "not_json"})
@@ -232,10 +233,10 @@ func almostJSON(l *liar) []hostile {
 	}
 	for _, b := range []struct{ name, item string }{
 		{"a comma at the end of a VM", strings.TrimSuffix(item, "}") + ",}"}, {"a VM in single quotes", strings.ReplaceAll(item, `"`, "'")}, {"a VM with bare keys", strings.ReplaceAll(item, `"uuid"`, "uuid")},
-		{"Python's None", strings.Replace(item, "null", "None", 1) + ""}, {"a comment in a VM", strings.Replace(item, ", ", ", /* x */ ", 1)}, {"no colon", strings.Replace(item, ": ", " ", 1)},
+		{"Python's None", strings.Replace(item, "null", "None", 1)}, {"a comment in a VM", strings.Replace(item, ", ", ", /* x */ ", 1)}, {"no colon", strings.Replace(item, ": ", " ", 1)},
 		{"no comma in a VM", strings.Replace(item, `, "`, ` "`, 1)}, {"an equals sign", strings.Replace(item, ": ", "=", 1)}, {"a raw tab in a text", strings.Replace(item, `"name": "`, "\"name\": \"\t", 1)},
 		{"an unknown escape", strings.Replace(item, `"name": "`, `"name": "\x41`, 1)}, {"half an escape", strings.Replace(item, `"name": "`, `"name": "\u12`, 1)},
-		{"a bare word", strings.Replace(item, `"name": "`, `"a": undefined, "name": "`, 1)}, {"brackets that do not match", strings.Replace(item, "[]", "[}", 1)[:len(item)-1] + "]}"},
+		{"a bare word", strings.Replace(item, `"name": "`, `"a": undefined, "name": "`, 1)}, {"brackets that do not match", `{"x": [}, ` + item[1:]},
 	} {
 		out = append(out, hostile{name: b.name, answer: whole(l.first(b.item)), want: withheld, reasons: "quarantine"})
 	}
@@ -251,19 +252,14 @@ func runTogether(l *liar) []hostile {
 	}
 	return []hostile{
 		hold("two VMs as one", two(", ")), hold("two VMs without a comma", two(" ")), hold("a VM in a VM", list(append([]string{strings.TrimSuffix(l.items[0], "}") + ", " + l.items[1] + "}"}, l.items[2:]...)...)),
-		hold("a VM as a value of its neighbour", list(append([]string{strings.TrimSuffix(l.items[0], "}") + `, "x": ` + l.items[1] + "}"}, l.items[2:]...)...)+" ").believing(1),
-		hold("a list that is closed too late", list(append([]string{strings.TrimSuffix(l.items[0], "}") + `, "x": [}, ` + l.items[1] + "]}"}, l.items[2:]...)...)),
+		{name: "a VM as a value of its neighbour", answer: whole(list(append([]string{strings.TrimSuffix(l.items[0], "}") + `, "x": ` + l.items[1] + "}"}, l.items[2:]...)...)), want: believed, gone: 1},
+		hold("a list that is closed by a brace", list(append([]string{`{"x": [, ` + l.items[0][1:] + ", " + l.items[1] + "}"}, l.items[2:]...)...)),
+		{name: "an object that is closed by a bracket", answer: whole(l.first(strings.TrimSuffix(l.items[0], "}") + "]")), reasons: "not_json"},
 		hold("all VMs in a text of the first", list(strings.TrimSuffix(l.items[0], "}")+`, "x": "`+strings.Join(l.items[1:], ", ")+`"}`)),
-		{name: "a brace too few", answer: whole(l.first(strings.TrimSuffix(l.items[0], "}"))), reasons: "truncated"},
+		{name: "a brace too few", answer: whole(l.first(strings.TrimSuffix(l.items[0], "}"))), reasons: "not_json"},
 		{name: "a brace too many", answer: whole(l.first(l.items[0] + "}")), reasons: "not_json"},
 		{name: "a quote too few", answer: whole(l.first(strings.Replace(l.items[0], `"uuid": "`, `"uuid": `, 1))), reasons: "truncated"},
 	}
-}
-
-// believing turns a case into one that nobody can tell from the truth.
-func (h hostile) believing(gone int) hostile {
-	h.want, h.reasons, h.gone = believed, "", gone
-	return h
 }
 
 func otherAnswers(l *liar) []hostile {

@@ -52,7 +52,8 @@ func lengths(l *liar) []hostile {
 		refuse("two different ones", fmt.Sprintf("Content-Length: %d\r\nContent-Length: %d\r\n", n, n-5), "not_json"), refuse("one byte above the limit", fmt.Sprintf("Content-Length: %d\r\n", 8<<20+1), "too_large"),
 		believe("the same one twice", fmt.Sprintf("Content-Length: %d\r\nContent-Length: %[1]d\r\n", n), body), believe("none", "", body),
 		believe("bytes behind the announced ones", fmt.Sprintf("Content-Length: %d\r\n", n), body+"[]\nHTTP/1.1 200 OK\r\n\r\n[]"),
-		{name: "none, and no farewell of TLS", answer: func(conn *tls.Conn) { send(conn, "HTTP/1.1 200 OK\r\n\r\n"+body); conn.NetConn().Close() }, reasons: "truncated"},
+		{name: "none, and no farewell of TLS", answer: func(conn *tls.Conn) { send(conn, "HTTP/1.1 200 OK\r\n\r\n"+body); conn.NetConn().Close() }, want: believed},
+		{name: "none, cut without farewell of TLS", answer: func(conn *tls.Conn) { send(conn, "HTTP/1.1 200 OK\r\n\r\n"+body[:n-2]); conn.NetConn().Close() }, reasons: "truncated"},
 	}
 }
 

@@ -106,7 +106,7 @@ func (h hostile) try(t *testing.T, r *rig, l *liar) {
 	}
 	l.lie(path, h.answer)
 	if h.slow {
-		r.patience = 500 * time.Millisecond
+		r.patience = 150 * time.Millisecond
 	}
 	began := time.Now()
 	res, err := r.u.Refresh(t.Context(), "prod", updater.RefreshOptions{Kinds: []db.Kind{db.KindVM}})
