@@ -44,8 +44,11 @@ func (d *Delta) Each() iter.Seq2[int, []byte] { return d.spool.each }
 // among Each. The slice must not be changed.
 func (d *Delta) Missing() []string { return d.missing }
 
-// Unchanged reports that the answer holds just what is on record.
-func (d *Delta) Unchanged() bool { return d.Changed() == 0 && len(d.missing) == 0 }
+// Unchanged reports that the answer holds just what is on record, and that the
+// one before it did so too: an item of that one which was not remembered is gone.
+func (d *Delta) Unchanged() bool {
+	return d.Changed() == 0 && len(d.missing) == 0 && !d.known.partial
+}
 
 // Index returns the index for the next answer. keys[i] is the key of the
 // changed item i; with "" (or beyond the end of keys) the item is not
@@ -60,7 +63,7 @@ func (d *Delta) Unchanged() bool { return d.Changed() == 0 && len(d.missing) == 
 //
 // An answer that matched in order gives the index it was compared with.
 func (d *Delta) Index(keys, ghosts []string) *Index {
-	if d.order == nil && d.Items == len(d.known.entries) && slices.Equal(ghosts, d.known.ghosts) {
+	if d.order == nil && d.Items == len(d.known.entries) && slices.Equal(ghosts, d.known.ghosts) && !d.known.partial {
 		return d.known
 	}
 	x := &Index{seed: d.seed, entries: make([]entry, 0, d.Items)}
@@ -71,6 +74,7 @@ func (d *Delta) Index(keys, ghosts []string) *Index {
 		x.entries = append(x.entries, d.known.entries[:d.Items]...)
 		return x
 	}
+	x.partial = len(keys) < d.Changed() || slices.Contains(keys, "")
 	shared := d.shared(keys)
 	for item, i := range d.order {
 		if e, ok := d.remembered(item, int(i), keys); ok && !shared[e.key] {

@@ -49,7 +49,7 @@ func send(conn *tls.Conn, text string) bool {
 // liar is a RAPI that tells the truth of a simulated cluster until it is told to lie.
 type liar struct {
 	url, pin string
-	cert     tls.Certificate
+	config   *tls.Config // one for all connections, so that sessions are resumed
 	// items are the VMs as RAPI sends them; info and others are whole bodies.
 	items  []string
 	bodies map[string]string
@@ -64,8 +64,9 @@ func newLiar(t *testing.T, vms int) *liar {
 	t.Helper()
 	l := &liar{bodies: map[string]string{}, lies: map[string]script{}, open: map[net.Conn]bool{}}
 	l.learn(t, vms)
-	l.cert = certificate(t)
-	l.pin = ganeti.Pin(l.cert.Leaf)
+	cert := certificate(t)
+	l.pin = ganeti.Pin(cert.Leaf)
+	l.config = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	l.url = "https://" + listener.Addr().String()
@@ -149,7 +150,7 @@ func (l *liar) heal() {
 }
 
 func (l *liar) serve(plain net.Conn) {
-	conn := tls.Server(plain, &tls.Config{Certificates: []tls.Certificate{l.cert}, MinVersion: tls.VersionTLS12})
+	conn := tls.Server(plain, l.config)
 	req, err := http.ReadRequest(bufio.NewReader(conn))
 	if err != nil {
 		return
@@ -228,4 +229,12 @@ func (r *rig) live() []liveRow {
 	var rows []liveRow
 	r.query(&rows, "SELECT id, uuid, name, status, primary_node, serial_no, tags, info FROM virtual_machines WHERE deleted_at IS NULL ORDER BY uuid")
 	return rows
+}
+
+// stampedAt is when the VMs of the cluster prod were last called fresh.
+func (r *rig) stampedAt() time.Time {
+	r.t.Helper()
+	var at []time.Time
+	r.query(&at, "SELECT refreshed_at FROM freshness WHERE kind = 'vm'")
+	return at[0]
 }
