@@ -19,11 +19,16 @@ const (
 	// maxText bounds a typed text, in bytes: PostgreSQL refuses index rows of
 	// more than about 2,700 bytes.
 	maxText = 1024
-	maxUUID = 64
-	maxName = 255
+	// maxTexts bounds a list of texts; Ganeti itself allows 4,096 tags.
+	maxTexts = 10_000
+	maxUUID  = 64
+	maxName  = 255
 )
 
-var errTooLong = fmt.Errorf("a text of more than %d bytes", maxText)
+var (
+	errTooLong = fmt.Errorf("a text of more than %d bytes", maxText)
+	errTooMany = fmt.Errorf("a list of more than %d texts", maxTexts)
+)
 
 // lenient accepts what Python's json module sends and what it accepts: names
 // twice (the last one counts) and text that is not UTF-8.
