@@ -125,7 +125,7 @@ func (m *mutator) bytes(b []byte) []byte {
 
 func (m *mutator) pick(from ...string) string { return from[m.rng.IntN(len(from))] }
 
-// judged is what encoding/json says of a body.
+// judged is what encoding/json says of a body, Python's NaN aside: Ganeti may send that, and the updater takes it for null.
 type judged struct {
 	list     bool            // it is a list, to its end
 	uuids    map[string]bool // of its items
@@ -135,7 +135,7 @@ type judged struct {
 func judge(body string) judged {
 	j := judged{uuids: map[string]bool{}}
 	var items []json.RawMessage
-	if json.Unmarshal([]byte(body), &items) != nil || items == nil {
+	if json.Unmarshal([]byte(strings.ReplaceAll(body, ": NaN", ": null")), &items) != nil || items == nil {
 		return j
 	}
 	j.list = true
