@@ -60,7 +60,7 @@ func (p *person) read(dec *jsontext.Decoder) error {
 	if _, err = dec.ReadToken(); err != nil {
 		return err
 	}
-	if _, err = dec.ReadToken(); err != io.EOF {
+	if _, err = dec.ReadToken(); !errors.Is(err, io.EOF) {
 		return errNoObject
 	}
 	return nil

@@ -121,15 +121,15 @@ func (m *model) advance(t *rapid.T, d *ganeti.Delta, answer []string) *ganeti.In
 	var next model
 	fresh := 0
 	for _, it := range answer {
-		key := ""
-		if i := slices.Index(m.remembered, it); i >= 0 {
+		i := slices.Index(m.remembered, it)
+		var key string
+		if i >= 0 {
 			key = m.keys[i]
-		} else if fresh++; keys[fresh-1] == "" {
-			continue
 		} else {
-			key = keys[fresh-1]
+			key = keys[fresh]
+			fresh++
 		}
-		if !slices.Contains(shared, key) {
+		if (i >= 0 || key != "") && !slices.Contains(shared, key) {
 			next.remember(it, key)
 		}
 	}

@@ -78,8 +78,7 @@ func otherTypes(l *liar) []hostile {
 		hold("one VM is empty", whole(l.first("{}"))), hold("one VM in an object", whole(l.first(`{"vm": `+l.items[0]+`}`))),
 	}
 	for _, value := range []string{"null", "5", "true", `["u"]`, `{"u": 1}`, `""`} {
-		out = append(out, hold("uuid "+value, l.field("uuid", value)))
-		out = append(out, hostile{name: "name " + value, answer: l.field("name", value), want: kept})
+		out = append(out, hold("uuid "+value, l.field("uuid", value)), hostile{name: "name " + value, answer: l.field("name", value), want: kept})
 	}
 	for i, key := range []string{"beparams", "hvparams", "tags", "nic.ips", "disk.sizes", "status", "ctime", "serial_no", "oper_state", "snodes"} {
 		values := []string{`{"a": []}`, `[[], {}, null]`, `"x"`, "-1.5"}
@@ -104,11 +103,13 @@ func identities(l *liar) []hostile {
 	}
 	n := len(l.items)
 	return []hostile{
-		hold("no uuid", drop("uuid")), {name: "no name", answer: drop("name"), want: kept},
+		hold("no uuid", drop("uuid")),
+		{name: "no name", answer: drop("name"), want: kept},
 		hold("a uuid of 65 bytes", l.field("uuid", `"`+strings.Repeat("a", 65)+`"`)), hold("a uuid of 1 MB", l.field("uuid", `"`+strings.Repeat("a", 1<<20)+`"`)),
 		hold("a uuid with NUL", l.field("uuid", `"`+l.uuid(0)+`\u0000"`)), hold("a uuid with a line feed", l.field("uuid", `"`+l.uuid(0)+`\n"`)),
 		hold("a uuid that is not UTF-8", l.field("uuid", "\""+l.uuid(0)+"\xff\"")), hold("a uuid with half a surrogate", l.field("uuid", `"`+l.uuid(0)+`\ud800"`)),
-		hold("two uuids in one VM", l.extra(`"uuid": "`+l.uuid(1)+`"`)), {name: "the same uuid twice in one VM", answer: l.extra(`"uuid": "` + l.uuid(0) + `"`), want: believed},
+		hold("two uuids in one VM", l.extra(`"uuid": "`+l.uuid(1)+`"`)),
+		{name: "the same uuid twice in one VM", answer: l.extra(`"uuid": "` + l.uuid(0) + `"`), want: believed},
 		{name: "two names in one VM", answer: l.extra(`"name": "other"`), want: kept},
 		{name: "a key with escapes", answer: whole(l.first(strings.Replace(l.items[0], `"uuid"`, `"\u0075uid"`, 1))), want: believed},
 		hold("a key in capitals", whole(l.first(strings.Replace(l.items[0], `"uuid"`, `"UUID"`, 1)))),
@@ -142,7 +143,8 @@ func texts(l *liar) []hostile {
 		set("a status with NUL", "status", `"run\u0000ning"`, believed), set("a status of 2 KB", "status", `"`+strings.Repeat("s", 2000)+`"`, kept),
 		set("a tag with half a surrogate", "tags", `["\ud800", "\udc00\ud800"]`, believed), set("tags with SQL", "tags", `["'; DROP TABLE clusters; --", "{\"a\",NULL}", "\\"]`, believed),
 		set("a tag of 2 KB", "tags", `["`+strings.Repeat("t", 2000)+`"]`, kept), set("10,000 tags", "tags", "["+strings.Repeat(`"a", `, 9_999)+`"b"]`, believed), set("50,000 tags", "tags", "["+strings.Repeat(`"a", `, 50_000)+`"b"]`, kept),
-		{name: "keys that are not UTF-8", answer: l.extra("\"\xff\xfe\": \"\xc0\x80\""), want: believed}, {name: "a key with NUL", answer: l.extra(`"a\u0000": "\u0000"`), want: believed},
+		{name: "keys that are not UTF-8", answer: l.extra("\"\xff\xfe\": \"\xc0\x80\""), want: believed},
+		{name: "a key with NUL", answer: l.extra(`"a\u0000": "\u0000"`), want: believed},
 		{name: "a key of 1 MB", answer: l.extra(`"` + strings.Repeat("k", 1<<20) + `": 1`), want: believed},
 		{name: "100,000 keys", answer: l.extra(strings.Repeat(`"k": 1, `, 100_000) + `"l": 2`), want: believed},
 		{name: "100,000 different keys", answer: l.extra(manyKeys(100_000)), want: believed},
@@ -165,8 +167,11 @@ func numbers(l *liar) []hostile {
 		"NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999", strings.Repeat("9", 400), "0." + strings.Repeat("9", 400), "-0", "-0.0", "1e99999999999999999999", "9223372036854775808",
 		"-9223372036854775809", "1E5",
 	} {
-		out = append(out, hostile{name: fmt.Sprintf("%.20s as a serial number", value), answer: l.field("serial_no", value), want: believed})
-		out = append(out, hostile{name: fmt.Sprintf("%.20s somewhere", value), answer: l.extra(`"x": {"y": [` + value + `]}`), want: believed})
+		out = append(
+			out,
+			hostile{name: fmt.Sprintf("%.20s as a serial number", value), answer: l.field("serial_no", value), want: believed},
+			hostile{name: fmt.Sprintf("%.20s somewhere", value), answer: l.extra(`"x": {"y": [` + value + `]}`), want: believed},
+		)
 	}
 	for _, value := range []string{"01", "+1", ".5", "5.", "1e", "0x10", "1_000", "--1", "nan", "Inf", "- 1"} {
 		out = append(out, hostile{name: value, answer: l.field("serial_no", value), want: withheld, reasons: "quarantine"})
@@ -208,13 +213,29 @@ func notJSON(l *liar) []hostile {
 	}
 	var out []hostile
 	for _, b := range []struct{ name, body string }{
-		{"nothing", ""}, {"a byte order mark", "\ufeff" + body}, {"UTF-16", string(wide)}, {"gzip", zipped.String()},
-		{"HTML", "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n"}, {"XML", `<?xml version="1.0"?><instances/>`}, {"YAML", "- name: a\n  uuid: b\n"},
-		{"a comment first", "/* all VMs */ " + body}, {"a comment at the end", body + "// end\n"}, {"a XSSI prefix", ")]}'\n" + body}, {"JSONP", "callback(" + body + ");"},
-		{"a NUL first", "\x00" + body}, {"a NUL at the end", body + "\x00"}, {"two lists", body + body}, {"a list and an object", body + "{}"}, {"a list and a bracket", body + "]"},
-		{"JSON Lines", strings.Join(l.items, "\n") + "\n"}, {"JSON sequence", "\x1e" + strings.Join(l.items, "\n\x1e")}, {"items without brackets", strings.Join(l.items, ", ")},
+		{"nothing", ""},
+		{"a byte order mark", "\ufeff" + body},
+		{"UTF-16", string(wide)},
+		{"gzip", zipped.String()},
+		{"HTML", "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n"},
+		{"XML", `<?xml version="1.0"?><instances/>`},
+		{"YAML", "- name: a\n  uuid: b\n"},
+		{"a comment first", "/* all VMs */ " + body},
+		{"a comment at the end", body + "// end\n"},
+		{"a XSSI prefix", ")]}'\n" + body},
+		{"JSONP", "callback(" + body + ");"},
+		{"a NUL first", "\x00" + body},
+		{"a NUL at the end", body + "\x00"},
+		{"two lists", body + body},
+		{"a list and an object", body + "{}"},
+		{"a list and a bracket", body + "]"},
+		{"JSON Lines", strings.Join(l.items, "\n") + "\n"},
+		{"JSON sequence", "\x1e" + strings.Join(l.items, "\n\x1e")},
+		{"items without brackets", strings.Join(l.items, ", ")},
 		{"a Python traceback", "Traceback (most recent call last):\n  File \"rapi\", line 1\n"},
-		{"a parenthesis", "(" + body[1:len(body)-2] + ")"}, {"random bytes", "\x8f\x12\xee\x00\xff\x80[[{"}, {"a shell prompt", "login: "},
+		{"a parenthesis", "(" + body[1:len(body)-2] + ")"},
+		{"random bytes", "\x8f\x12\xee\x00\xff\x80[[{"},
+		{"a shell prompt", "login: "},
 	} {
 		out = append(out, hostile{name: b.name, answer: whole(b.body), reasons: "not_json"})
 	}
@@ -225,18 +246,31 @@ func almostJSON(l *liar) []hostile {
 	item := l.items[0]
 	var out []hostile
 	for _, b := range []struct{ name, body string }{
-		{"a comma at the end", strings.TrimSuffix(list(l.items...), "]\n") + ",]\n"}, {"a comma first", "[," + strings.Join(l.items, ",") + "]"}, {"two commas", "[" + strings.Join(l.items, ",,") + "]"},
-		{"semicolons", "[" + strings.Join(l.items, "; ") + "]"}, {"no commas", "[" + strings.Join(l.items, " ") + "]"}, {"colons", "[" + strings.Join(l.items, ": ") + "]"},
-		{"comments between", "[" + strings.Join(l.items, ", /* next */ ") + "]"}, {"the wrong last bracket", strings.TrimSuffix(list(l.items...), "]\n") + "}\n"},
+		{"a comma at the end", strings.TrimSuffix(list(l.items...), "]\n") + ",]\n"},
+		{"a comma first", "[," + strings.Join(l.items, ",") + "]"},
+		{"two commas", "[" + strings.Join(l.items, ",,") + "]"},
+		{"semicolons", "[" + strings.Join(l.items, "; ") + "]"},
+		{"no commas", "[" + strings.Join(l.items, " ") + "]"},
+		{"colons", "[" + strings.Join(l.items, ": ") + "]"},
+		{"comments between", "[" + strings.Join(l.items, ", /* next */ ") + "]"},
+		{"the wrong last bracket", strings.TrimSuffix(list(l.items...), "]\n") + "}\n"},
 	} {
 		out = append(out, hostile{name: b.name, answer: whole(b.body), reasons: "not_json"})
 	}
 	for _, b := range []struct{ name, item string }{
-		{"a comma at the end of a VM", strings.TrimSuffix(item, "}") + ",}"}, {"a VM in single quotes", strings.ReplaceAll(item, `"`, "'")}, {"a VM with bare keys", strings.ReplaceAll(item, `"uuid"`, "uuid")},
-		{"Python's None", strings.Replace(item, "null", "None", 1)}, {"a comment in a VM", strings.Replace(item, ", ", ", /* x */ ", 1)}, {"no colon", strings.Replace(item, ": ", " ", 1)},
-		{"no comma in a VM", strings.Replace(item, `, "`, ` "`, 1)}, {"an equals sign", strings.Replace(item, ": ", "=", 1)}, {"a raw tab in a text", strings.Replace(item, `"name": "`, "\"name\": \"\t", 1)},
-		{"an unknown escape", strings.Replace(item, `"name": "`, `"name": "\x41`, 1)}, {"half an escape", strings.Replace(item, `"name": "`, `"name": "\u12`, 1)},
-		{"a bare word", strings.Replace(item, `"name": "`, `"a": undefined, "name": "`, 1)}, {"brackets that do not match", `{"x": [}, ` + item[1:]},
+		{"a comma at the end of a VM", strings.TrimSuffix(item, "}") + ",}"},
+		{"a VM in single quotes", strings.ReplaceAll(item, `"`, "'")},
+		{"a VM with bare keys", strings.ReplaceAll(item, `"uuid"`, "uuid")},
+		{"Python's None", strings.Replace(item, "null", "None", 1)},
+		{"a comment in a VM", strings.Replace(item, ", ", ", /* x */ ", 1)},
+		{"no colon", strings.Replace(item, ": ", " ", 1)},
+		{"no comma in a VM", strings.Replace(item, `, "`, ` "`, 1)},
+		{"an equals sign", strings.Replace(item, ": ", "=", 1)},
+		{"a raw tab in a text", strings.Replace(item, `"name": "`, "\"name\": \"\t", 1)},
+		{"an unknown escape", strings.Replace(item, `"name": "`, `"name": "\x41`, 1)},
+		{"half an escape", strings.Replace(item, `"name": "`, `"name": "\u12`, 1)},
+		{"a bare word", strings.Replace(item, `"name": "`, `"a": undefined, "name": "`, 1)},
+		{"brackets that do not match", `{"x": [}, ` + item[1:]},
 	} {
 		out = append(out, hostile{name: b.name, answer: whole(l.first(b.item)), want: withheld, reasons: "quarantine"})
 	}
@@ -274,10 +308,13 @@ func otherAnswers(l *liar) []hostile {
 	}
 	return []hostile{
 		hold("nodes", l.bodies["/2/nodes"], "removals_withheld"), hold("groups", l.bodies["/2/groups"], "removals_withheld"), hold("networks", l.bodies["/2/networks"], "removals_withheld"),
-		hold("jobs", l.bodies["/2/jobs"], "quarantine removals_withheld"), {name: "info", answer: whole(l.bodies["/2/info"]), reasons: "not_json"},
-		{name: "one VM", answer: whole(l.items[0]), reasons: "not_json"}, hold("bulk=0", list(uris...), "quarantine"), hold("names", list(names...), "quarantine"),
+		hold("jobs", l.bodies["/2/jobs"], "quarantine removals_withheld"),
+		{name: "info", answer: whole(l.bodies["/2/info"]), reasons: "not_json"},
+		{name: "one VM", answer: whole(l.items[0]), reasons: "not_json"},
+		hold("bulk=0", list(uris...), "quarantine"), hold("names", list(names...), "quarantine"),
 		{name: "an error with status 200", answer: whole(`{"code": 502, "message": "Bad Gateway", "explain": "x"}`), reasons: "not_json"},
-		hold("errors in a list", `[{"code": 502, "message": "Bad Gateway"}]`, "quarantine"), {name: "the version", answer: whole("2\n"), reasons: "not_json"},
+		hold("errors in a list", `[{"code": 502, "message": "Bad Gateway"}]`, "quarantine"),
+		{name: "the version", answer: whole("2\n"), reasons: "not_json"},
 	}
 }
 

@@ -128,8 +128,7 @@ func (h hostile) try(t *testing.T, r *rig, l *liar) {
 // checkResult checks the error, and that no secret is in it or in the log.
 func (h hostile) checkResult(t *testing.T, r *rig, res updater.Result) {
 	t.Helper()
-	var panicked *updater.PanicError
-	if errors.As(res.Err(), &panicked) {
+	if panicked, ok := errors.AsType[*updater.PanicError](res.Err()); ok {
 		t.Errorf("%v\n%s", panicked, panicked.Stack)
 	}
 	if reason := updater.Reason(res.Err()); h.reasons == "" && reason != "" || h.reasons != "" && !slices.Contains(strings.Fields(h.reasons), reason) {
@@ -138,14 +137,16 @@ func (h hostile) checkResult(t *testing.T, r *rig, res updater.Result) {
 	if vms, _ := res.Of(db.KindVM); vms.Outcome.Removed != h.gone || h.want == kept && vms.Outcome.Quarantined == 0 {
 		t.Errorf("%d removed and %d set aside, want %d removed", vms.Outcome.Removed, vms.Outcome.Quarantined, h.gone)
 	}
-	said := r.freshness("prod", db.KindVM).Error
+	var all strings.Builder
+	all.WriteString(r.freshness("prod", db.KindVM).Error)
 	for _, line := range r.logs.All() {
 		for _, v := range line.ContextMap() {
 			if text, ok := v.(string); ok {
-				said += text
+				all.WriteString(text)
 			}
 		}
 	}
+	said := all.String()
 	if len(said) > 8<<10 {
 		t.Errorf("the error and the log have %d bytes: %.500q", len(said), said)
 	}

@@ -202,8 +202,7 @@ func (n *tally) try(t *testing.T, r *rig, body string, before []liveRow) (dirty 
 	} else {
 		n.malformed++
 	}
-	var panicked *updater.PanicError
-	if errors.As(res.Err(), &panicked) {
+	if panicked, ok := errors.AsType[*updater.PanicError](res.Err()); ok {
 		n.panics++
 		t.Errorf("%v\n%s", panicked, panicked.Stack)
 	}
