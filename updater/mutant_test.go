@@ -140,10 +140,9 @@ func judge(body string) judged {
 	}
 	j.list = true
 	for _, item := range items {
-		var object map[string]any
-		err := json.Unmarshal(item, &object)
-		uuid, ok := object["uuid"].(string)
-		if err != nil || !ok || uuid == "" || len(uuid) > 64 || strings.ContainsFunc(uuid, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
+		var object map[string]json.RawMessage // a number may be beyond a float64
+		var uuid string
+		if json.Unmarshal(item, &object) != nil || json.Unmarshal(object["uuid"], &uuid) != nil || uuid == "" || len(uuid) > 64 || strings.ContainsFunc(uuid, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
 			j.nameless++
 			continue
 		}
