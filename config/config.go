@@ -69,6 +69,9 @@ type Config struct {
 	// that share a database need the same one, or each would replace the hashes of the other.
 	SecretKeyFile string `koanf:"secret_key_file"`
 
+	// Redact are names of fields whose values are not stored, beside the built-in ones; see ganeti.NewRedactor. Default: none.
+	Redact []string `koanf:"redact"`
+
 	// OwnerTags says which tags of VMs grant permissions. Default: none.
 	OwnerTags OwnerTags `koanf:"owner_tags"`
 
