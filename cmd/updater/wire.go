@@ -61,8 +61,13 @@ func updaterOptions(c *config.Config, store *db.Store) (updater.Options, error) 
 	if err != nil {
 		return updater.Options{}, &exitError{exitUsage, err}
 	}
+	redact, err := ganeti.NewRedactor(c.Redact...)
+	if err != nil {
+		return updater.Options{}, &exitError{exitUsage, fmt.Errorf("redact: %w", err)}
+	}
 	return updater.Options{
-		Store: store,
+		Store:  store,
+		Redact: redact,
 		Connect: func(s ganeti.Settings) (updater.Source, error) {
 			return pool.Get(s)
 		},
