@@ -25,9 +25,9 @@ type Config struct {
 	File string `koanf:"-"`
 
 	// DatabaseURL says where the cache lives: sqlite:PATH or postgres://…. Default sqlite:ganeti-cache.db. A relative
-	// path is relative to the working directory, so a daemon should name an absolute one. It may hold a password:
-	// print it only through RedactURL.
-	DatabaseURL string `koanf:"database_url"`
+	// path is relative to the working directory, so a daemon should name an absolute one. It may hold a password,
+	// which nothing but Reveal gives away.
+	DatabaseURL DatabaseURL `koanf:"database_url"`
 
 	// Schedule says when VMs and nodes are refreshed: a cron expression or "@every 1m", the default. Shorter means
 	// fresher rows and more work for each cluster's RAPI.

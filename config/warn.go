@@ -2,9 +2,7 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"os"
-	"strings"
 	"time"
 )
 
@@ -123,34 +121,4 @@ func readableByOthers(what, path string) []string {
 	}
 	return []string{fmt.Sprintf("%s: %s can be read by every user of this machine (mode %04o); run: chmod o-rwx %s",
 		what, path, info.Mode().Perm(), path)}
-}
-
-// RedactURL returns a database's address without its password, for logs and messages.
-func RedactURL(address string) string {
-	if strings.HasPrefix(address, "sqlite:") {
-		return address
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		// Nobody can say where in it a password may be.
-		return "[unreadable address]"
-	}
-	if !hasPassword(address) {
-		return address
-	}
-	if q := u.Query(); q.Has("password") {
-		q.Set("password", "xxxxx")
-		u.RawQuery = q.Encode()
-	}
-	return u.Redacted()
-}
-
-// hasPassword reports whether a database's address holds a password, in either of the two places lib/pq takes it from.
-func hasPassword(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || !strings.HasPrefix(u.Scheme, "postgres") {
-		return false
-	}
-	password, found := u.User.Password()
-	return found && password != "" || u.Query().Get("password") != ""
 }
