@@ -84,6 +84,9 @@ type Config struct {
 	// adHoc says that the one cluster was described by flags or variables.
 	adHoc bool
 
+	// credentials is the folder of systemd's credentials, for Warnings; empty when there is none.
+	credentials string
+
 	// flagged holds the keys whose value came from the command line, for Warnings.
 	flagged map[string]bool
 }

@@ -2,8 +2,9 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"time"
+
+	"ganeticache/ganeti"
 )
 
 const (
@@ -41,6 +42,7 @@ func (c *Config) clusterWarnings() []string {
 			w = append(w, fmt.Sprintf("INSECURE: cluster %s is asked without checking its certificate (tls.insecure_skip_verify); whoever is "+
 				"on the way can read the password and forge the answers; use tls.pin_sha256, which `updater trust` prints", cl.Name))
 		}
+		w = append(w, outdatedTLS(cl)...)
 		address := cl.address()
 		if other, twice := addresses[address]; twice {
 			w = append(w, fmt.Sprintf("clusters %s and %s have the same address; every VM of it will be cached twice", other, cl.Name))
@@ -91,34 +93,19 @@ func (c Cluster) address() string {
 }
 
 func (c *Config) secretWarnings() []string {
-	var w []string
-	if c.SecretKeyFile != "" {
-		w = append(w, readableByOthers("secret_key_file", c.SecretKeyFile)...)
-	}
-	for _, cl := range c.Clusters {
-		if cl.PasswordFile != "" {
-			w = append(w, readableByOthers("password_file of cluster "+cl.Name, cl.PasswordFile)...)
-		}
-	}
-	if !hasPassword(c.DatabaseURL) {
-		return w
-	}
-	if c.flagged["database_url"] {
+	w := c.fileWarnings()
+	if hasPassword(c.DatabaseURL) && c.flagged["database_url"] {
 		w = append(w, "--database: the address holds a password, and every user of this machine can read a program's arguments; "+
 			"set UPDATER_DATABASE_URL instead, or leave the password to ~/.pgpass or PGPASSWORD")
-	} else if c.File != "" {
-		w = append(w, readableByOthers("database_url with a password", c.File)...)
 	}
 	return w
 }
 
-// readableByOthers warns of a secret in a file that every user of the machine may read. A file that is missing is
-// reported by those who need it.
-func readableByOthers(what, path string) []string {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm()&0o004 == 0 {
+// outdatedTLS calls out the one way down from TLS 1.2.
+func outdatedTLS(cl Cluster) []string {
+	if !ganeti.TLS(cl.TLS).Outdated() {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: %s can be read by every user of this machine (mode %04o); run: chmod o-rwx %s",
-		what, path, info.Mode().Perm(), path)}
+	return []string{fmt.Sprintf("INSECURE: cluster %s may be asked over TLS %s (tls.min_version), which whoever is on the way may break "+
+		"to read the password and forge the answers; remove the key when its RAPI speaks TLS 1.2", cl.Name, cl.TLS.MinVersion)}
 }

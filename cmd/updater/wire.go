@@ -35,7 +35,10 @@ func (a *app) openStore(ctx context.Context, c *config.Config) (*db.Store, error
 	}
 	err = store.CheckSchema(ctx)
 	if errors.Is(err, db.ErrSchemaMissing) || errors.Is(err, db.ErrSchemaOld) {
-		err = store.Migrate(ctx)
+		if err = store.Migrate(ctx); err != nil {
+			err = fmt.Errorf("%w; where this database user may not change the schema, run as the one that owns it: "+
+				"updater schema apply --database 'postgres://OWNER@HOST/DATABASE?sslmode=verify-full'", err)
+		}
 	}
 	if err != nil {
 		return nil, fail(errors.Join(err, store.Close()))
