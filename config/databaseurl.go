@@ -59,3 +59,10 @@ func hasPassword(address DatabaseURL) bool {
 	password, found := u.User.Password()
 	return found && password != "" || u.Query().Get("password") != ""
 }
+
+// Format prints the configuration without passwords. Without it, a verb that does not fit, such as %s for a pointer inside a
+// list, has fmt print what it finds without asking DatabaseURL how.
+func (c Config) Format(f fmt.State, verb rune) {
+	type plain Config
+	fmt.Fprintf(f, fmt.FormatString(f, verb), plain(c))
+}
