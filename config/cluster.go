@@ -60,6 +60,9 @@ type TLS struct {
 	ServerName string `koanf:"server_name"`
 	// InsecureSkipVerify accepts any certificate: whoever is on the way can read the password. Default false.
 	InsecureSkipVerify bool `koanf:"insecure_skip_verify"`
+	// MinVersion is the oldest version of TLS that is spoken: 1.0, 1.1, 1.2 or 1.3. Default 1.2. The first two can be
+	// broken by whoever is on the way.
+	MinVersion string `koanf:"min_version"`
 }
 
 // Settings returns what the RAPI client needs. The password is read from its file or environment variable each time, so

@@ -2,9 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
-	"os"
-	"strings"
 	"time"
 
 	"ganeticache/ganeti"
@@ -46,6 +43,7 @@ func (c *Config) clusterWarnings() []string {
 				"on the way can read the password and forge the answers; use tls.pin_sha256, which `updater trust` prints", cl.Name))
 		}
 		w = append(w, sharedAddress(addresses, cl)...)
+		w = append(w, outdatedTLS(cl)...)
 		w = append(w, c.slowerThanMaxAge(cl)...)
 		for _, text := range []string{cl.Schedules.VM, cl.Schedules.Node, cl.Schedules.Group, cl.Schedules.Network, cl.Schedules.Job} {
 			if i := interval(text); text != "" && i < hastySchedule && !hasty[text] {
@@ -99,64 +97,19 @@ func sharedAddress(seen map[ganeti.Address]string, cl Cluster) []string {
 }
 
 func (c *Config) secretWarnings() []string {
-	var w []string
-	if c.SecretKeyFile != "" {
-		w = append(w, readableByOthers("secret_key_file", c.SecretKeyFile)...)
-	}
-	for _, cl := range c.Clusters {
-		if cl.PasswordFile != "" {
-			w = append(w, readableByOthers("password_file of cluster "+cl.Name, cl.PasswordFile)...)
-		}
-	}
-	if !hasPassword(c.DatabaseURL) {
-		return w
-	}
-	if c.flagged["database_url"] {
+	w := c.fileWarnings()
+	if hasPassword(c.DatabaseURL) && c.flagged["database_url"] {
 		w = append(w, "--database: the address holds a password, and every user of this machine can read a program's arguments; "+
 			"set UPDATER_DATABASE_URL instead, or leave the password to ~/.pgpass or PGPASSWORD")
-	} else if c.File != "" {
-		w = append(w, readableByOthers("database_url with a password", c.File)...)
 	}
 	return w
 }
 
-// readableByOthers warns of a secret in a file that every user of the machine may read. A file that is missing is
-// reported by those who need it.
-func readableByOthers(what, path string) []string {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm()&0o004 == 0 {
+// outdatedTLS calls out the one way down from TLS 1.2.
+func outdatedTLS(cl Cluster) []string {
+	if !ganeti.TLS(cl.TLS).Outdated() {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: %s can be read by every user of this machine (mode %04o); run: chmod o-rwx %s",
-		what, path, info.Mode().Perm(), path)}
-}
-
-// RedactURL returns a database's address without its password, for logs and messages.
-func RedactURL(address string) string {
-	if strings.HasPrefix(address, "sqlite:") {
-		return address
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		// Nobody can say where in it a password may be.
-		return "[unreadable address]"
-	}
-	if !hasPassword(address) {
-		return address
-	}
-	if q := u.Query(); q.Has("password") {
-		q.Set("password", "xxxxx")
-		u.RawQuery = q.Encode()
-	}
-	return u.Redacted()
-}
-
-// hasPassword reports whether a database's address holds a password, in either of the two places lib/pq takes it from.
-func hasPassword(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || !strings.HasPrefix(u.Scheme, "postgres") {
-		return false
-	}
-	password, found := u.User.Password()
-	return found && password != "" || u.Query().Get("password") != ""
+	return []string{fmt.Sprintf("INSECURE: cluster %s may be asked over TLS %s (tls.min_version), which whoever is on the way may break "+
+		"to read the password and forge the answers; remove the key when its RAPI speaks TLS 1.2", cl.Name, cl.TLS.MinVersion)}
 }

@@ -96,7 +96,7 @@ func TestRedactURL(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			diff(t, tc.want, config.RedactURL(tc.url))
+			diff(t, tc.want, config.RedactURL(config.DatabaseURL(tc.url)))
 		})
 	}
 }

@@ -47,7 +47,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 	if row.UUID != "" && row.UUID != info.UUID {
 		return db.Outcome{}, &OtherClusterError{Want: row.UUID, Got: info.UUID}
 	}
-	body, err := ganeti.Storable(a.Body)
+	body, err := r.u.opts.Redact.Storable(a.Body)
 	if err != nil {
 		return db.Outcome{}, err
 	}
@@ -80,6 +80,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 // starts over once, from the database's record.
 func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 	kr.Kind = k.name
+	k.redact = r.u.opts.Redact
 	defer func() {
 		if p := recover(); p != nil {
 			r.t.forget()

@@ -186,6 +186,7 @@ func (q *question) ask(ctx context.Context, c Cluster) error {
 	if !ok {
 		return fmt.Errorf("kind %s has no single objects", q.o.kind)
 	}
+	k.redact = q.u.opts.Redact
 	a, err := q.src.Item(ctx, k.resource, q.o.label())
 	if err != nil && !errors.Is(err, ganeti.ErrNotFound) {
 		return err

@@ -75,6 +75,8 @@ type Options struct {
 	Hash func(ganeti.Settings) (string, error)
 	// Retain, when set, is told which hashes are in use, so that clients of other settings can be forgotten.
 	Retain func(hashes []string)
+	// Redact says whose values are replaced before an object is stored; nil is the built-in list of secret names.
+	Redact *ganeti.Redactor
 	// Clusters to refresh; [Updater.Reload] replaces them.
 	Clusters []Cluster
 	// KeepOthers leaves clusters that the database knows and Clusters does not list as they are. Otherwise they are

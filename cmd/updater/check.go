@@ -74,7 +74,7 @@ func (a *app) check(ctx context.Context) error {
 func checkDatabase(ctx context.Context, c *config.Config) checked {
 	const what = "database"
 	found := config.RedactURL(c.DatabaseURL)
-	store, err := db.Open(ctx, c.DatabaseURL, db.Options{ReadOnly: true})
+	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{ReadOnly: true})
 	if err == nil {
 		err = joinClose(store.CheckSchema(ctx), store)
 	}
