@@ -108,12 +108,12 @@ func (f *fileLayer) scalar(n *yaml.Node, k Key, path, display string) {
 	at := f.at(n, display)
 	f.origins[path] = at
 	n = target(n)
-	text, ok := n.Value, false
+	text, ok := n.Value, true
 	if n.Kind == yaml.SequenceNode && k.element != "" {
 		text, at, ok = f.several(n, k, at, display)
 		f.origins[path] = at
-	} else {
-		ok = f.single(n, k.Type, at)
+	} else if !f.single(n, k.Type, at) {
+		return
 	}
 	if !ok {
 		return

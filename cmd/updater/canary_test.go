@@ -39,7 +39,7 @@ func spellings(secret string) []string {
 	both := []byte("gwm:" + secret)
 	return []string{
 		secret, hex.EncodeToString(raw), strings.ToUpper(hex.EncodeToString(raw)), fmt.Sprintf("% x", raw),
-		url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(fmt.Sprint(raw), "[]"),
+		url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(fmt.Sprintf("%d", raw), "[]"),
 		base64.StdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw), base64.StdEncoding.EncodeToString(both),
 		strings.Trim(fmt.Sprintf("%+q", secret), `"`),
 	}

@@ -99,7 +99,7 @@ func (t *trial) begin(ctx context.Context) error {
 	if err := t.standby.follow(ctx, t.primary); err != nil {
 		return err
 	}
-	farm, err := rapisim.NewFarm(10, rapisim.Options{Seed: t.seed, VMs: 50, KVMShare: 0.5, DRBDShare: 0.3}) //nolint:contextcheck // the simulator needs none
+	farm, err := rapisim.NewFarm(10, rapisim.Options{Seed: t.seed, VMs: 50, KVMShare: 0.5, DRBDShare: 0.3})
 	if err != nil {
 		return err
 	}
