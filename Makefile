@@ -125,6 +125,20 @@ soak: build ## 200 clusters for 15 minutes: memory, goroutines, files, connectio
 	@.ci/need postgres
 	$(GO) run ./test/soak -updater bin/updater $(SOAK_ARGS)
 
+.PHONY: crash
+crash: build ## kill -9 at random moments of a refresh, both databases (CRASH_ARGS="-moments 20")
+	@.ci/need postgres
+	$(GO) run ./test/crash -updater bin/updater $(CRASH_ARGS)
+
+.PHONY: failover
+failover: build ## Two PostgreSQL servers, promotion under load (FAILOVER_ARGS="-for 5m")
+	@.ci/need postgres
+	$(GO) run ./test/failover -updater bin/updater $(FAILOVER_ARGS)
+
+.PHONY: e2e
+e2e: build ## A real Ganeti cluster that changes and misbehaves; needs root and Debian's packages (E2E_ARGS="-keep")
+	$(GO) run ./test/realganeti -updater bin/updater $(E2E_ARGS)
+
 .PHONY: install
 install: ## Install binary, units, documents and an example configuration (DESTDIR, PREFIX); builds if needed
 	@test -x bin/updater || $(MAKE) build

@@ -20,10 +20,19 @@ type Observation struct {
 	Explain bool
 }
 
+// key is whom the observation is about.
+func (o Observation) key() string {
+	if o.Gone != "" {
+		return o.Gone
+	}
+	return o.Item.Key
+}
+
 // Observe stores one observation: the row is created, updated, restored or removed, unless a newer observation is on
-// record (then it is in Outcome.Skipped). An unchanged row is stamped with the time, so that no older snapshot overwrites
-// or removes it. Whatever else changes the row moves the kind's generation on, so that a snapshot that was compared before
-// is compared again. The kind's freshness stays what it was: one object says nothing about the others.
+// record, of this object or of all (then it is in Outcome.Skipped). An unchanged row is stamped with the time, so that no
+// older snapshot overwrites or removes it. Whatever else changes the row moves the kind's generation on, so that a
+// snapshot that was compared before is compared again. The kind's freshness stays what it was: one object says nothing
+// about the others.
 //
 // ErrDisabled, ErrNotFound: nothing is written.
 func (s *Store) Observe(ctx context.Context, o Observation) (Outcome, error) {
@@ -53,9 +62,16 @@ func (a *applier) observe(ctx context.Context, o Observation) error {
 	if a.fresh, err = lockFreshness(ctx, a.x, o.ClusterID, o.Kind, nil); err != nil {
 		return err
 	}
-	if o.Gone != "" {
+	switch {
+	case a.fresh.SnapshotAt != nil && a.fresh.SnapshotAt.After(a.snap.StartedAt):
+		// A newer complete answer has told of every object, of this one too. Rows that it found unchanged do not carry its
+		// time, so that their own would let this observation through.
+		a.out.Skipped = []string{o.key()}
+		a.out.Generation = a.fresh.Generation
+		return nil
+	case o.Gone != "":
 		_, err = a.remove(ctx)
-	} else {
+	default:
 		err = a.observeItem(ctx, o.Item)
 	}
 	if err != nil {

@@ -61,7 +61,9 @@ func (o thing) json(k db.Kind) string {
 // wire sends bodies over real TLS, so that the engine compares real answers; only their content is the test's.
 type wire struct {
 	client *ganeti.Client
-	body   atomic.Pointer[string]
+	// address is in the answers that do not come over the wire, too.
+	address ganeti.Address
+	body    atomic.Pointer[string]
 	// cut sends less than the body and closes the connection.
 	cut atomic.Bool
 	// status, when not 0, is sent instead.
@@ -87,11 +89,14 @@ func newWire(t *testing.T) *wire {
 	}))
 	t.Cleanup(srv.Close)
 	pin := sha256.Sum256(srv.Certificate().Raw)
-	client, err := ganeti.New(ganeti.Settings{
+	settings := ganeti.Settings{
 		URL: srv.URL, Username: "gwm", Password: password, TLS: ganeti.TLS{PinSHA256: hex.EncodeToString(pin[:])},
-	})
+	}
+	client, err := ganeti.New(settings)
 	must(t, err)
-	w.client = client
+	addresses, err := settings.Addresses()
+	must(t, err)
+	w.client, w.address = client, addresses[0]
 	return w
 }
 
@@ -179,7 +184,7 @@ func (x *world) Info(context.Context) (ganeti.Answer, error) {
 		x.lists[db.KindCluster][at], x.lastAnswered[db.KindCluster] = nil, at
 	}
 	x.answered()
-	return ganeti.Answer{StartedAt: at, Body: fmt.Appendf(nil, `{"uuid": %q, "name": "model.example"}`, uuid)}, nil
+	return ganeti.Answer{Address: x.wire.address, StartedAt: at, Body: fmt.Appendf(nil, `{"uuid": %q, "name": "model.example"}`, uuid)}, nil
 }
 
 // Bulk implements updater.Source.
@@ -222,13 +227,13 @@ func (x *world) Item(_ context.Context, _ ganeti.Resource, name string) (ganeti.
 	if !found {
 		x.absences[name] = at
 		x.answered()
-		return ganeti.Answer{}, &ganeti.StatusError{Method: "GET", Path: name, Status: http.StatusNotFound}
+		return ganeti.Answer{}, &ganeti.StatusError{Address: x.wire.address, Method: "GET", Path: name, Status: http.StatusNotFound}
 	}
 	if !x.foreign {
 		x.items[at] = said
 	}
 	x.answered()
-	return ganeti.Answer{StartedAt: at, Body: []byte(said.json(db.KindVM))}, nil
+	return ganeti.Answer{Address: x.wire.address, StartedAt: at, Body: []byte(said.json(db.KindVM))}, nil
 }
 
 // find looks for a VM by name or uuid.

@@ -18,6 +18,7 @@ func observeConformance(t *testing.T, open func(testing.TB, db.Options) *db.Stor
 		{"an unchanged object is stamped and nothing else", observedUnchanged},
 		{"no older snapshot undoes an observation", observedThenOlder},
 		{"an older observation changes nothing", observedTooLate},
+		{"an observation older than a complete answer tells nothing", observedBeforeSnapshot},
 		{"one process asks a cluster for readers at a time", readings},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -99,6 +100,23 @@ func observedTooLate(f *fixture) {
 	same(f, "update", []string{"u1"}, f.see(late, vm("u1", "old"), "").Skipped)
 	same(f, "removal", []string{"u2"}, f.see(late, db.Item{}, "u2").Skipped)
 	same(f, "rows", before, f.vms())
+}
+
+// The snapshot in between lacks what is then observed too late, and found unchanged what is then said to be gone: neither
+// row carries its time.
+func observedBeforeSnapshot(f *fixture) {
+	f.apply(db.KindVM, vm("u1", "web"))
+	asked := f.tick()
+	record := must(f.s.Fingerprints(f.ctx(), f.cluster.ID, db.KindVM))(f)
+	touch := []db.Touch{{Kind: db.KindVM, StartedAt: f.tick(), Objects: 1, Generation: record.Generation}}
+	if err := f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, touch); err != nil {
+		f.Fatal(err)
+	}
+	before, fresh := f.vms(), f.freshness(db.KindVM)
+	same(f, "one that has been removed since", []string{"u2"}, f.see(asked, vm("u2", "db"), "").Skipped)
+	same(f, "one that has been made since", []string{"u1"}, f.see(asked, db.Item{}, "u1").Skipped)
+	same(f, "rows", before, f.vms())
+	same(f, "freshness", fresh, f.freshness(db.KindVM))
 }
 
 func readings(f *fixture) {
