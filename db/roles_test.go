@@ -112,10 +112,10 @@ func (r *roles) connect(tb testing.TB, address, role string) *sqlx.DB {
 	return pool
 }
 
-// store opens the database for a role as the updater does.
-func (r *roles) store(tb testing.TB, address, role string, o db.Options) *db.Store {
+// store opens the database as the updater does, with the role that is meant for it.
+func (r *roles) store(tb testing.TB, address string, o db.Options) *db.Store {
 	tb.Helper()
-	s := must(db.Open(tb.Context(), r.as(tb, address, role), o))(tb)
+	s := must(db.Open(tb.Context(), r.as(tb, address, "updater"), o))(tb)
 	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			tb.Error(err)
@@ -134,7 +134,7 @@ func TestRoles_UpdaterDoesEverything(t *testing.T) {
 		one := r.copyOf(tb, address)
 		// The suite plays a newer program by hand.
 		r.connect(tb, one, "").MustExec("GRANT INSERT ON ganeti_cache_schema TO " + r.prefix + "updater")
-		return r.store(tb, one, "updater", o)
+		return r.store(tb, one, o)
 	})
 }
 
@@ -166,14 +166,14 @@ func TestRoles_UpdaterChangesNoTable(t *testing.T) {
 		"ALTER ROLE "+r.prefix+"updater SUPERUSER", "SET ROLE "+r.prefix+"owner", "SELECT pg_read_file('/etc/passwd')",
 		"COPY virtual_machines FROM PROGRAM 'id'",
 	)
-	if err := r.store(t, address, "updater", db.Options{}).CheckSchema(t.Context()); err != nil {
+	if err := r.store(t, address, db.Options{}).CheckSchema(t.Context()); err != nil {
 		t.Errorf("the updater cannot tell that the schema is current: %v", err)
 	}
 
 	empty := dbtest.PostgresURL(t)
 	r.run(t, r.connect(t, empty, ""), "owner")
 	r.connect(t, empty, "").MustExec("GRANT CONNECT ON DATABASE " + databaseOf(t, r.connect(t, empty, "")) + " TO " + r.prefix + "updater")
-	if err := r.store(t, empty, "updater", db.Options{}).Migrate(t.Context()); err == nil {
+	if err := r.store(t, empty, db.Options{}).Migrate(t.Context()); err == nil {
 		t.Error("the updater makes a schema")
 	}
 }
@@ -192,7 +192,7 @@ func TestRoles_ReaderReadsWhatIsDocumented(t *testing.T) {
 	t.Parallel()
 	r := newRoles(t)
 	address := r.database(t)
-	docsFixture(t, r.store(t, address, "updater", db.Options{}))
+	docsFixture(t, r.store(t, address, db.Options{}))
 	reader := r.connect(t, address, "reader")
 	for _, block := range docsBlocks(t, "postgres") {
 		if strings.HasPrefix(block, "SELECT") && countRows(t, reader, block) == 0 {

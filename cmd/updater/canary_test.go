@@ -39,7 +39,7 @@ func spellings(secret string) []string {
 	both := []byte("gwm:" + secret)
 	return []string{
 		secret, hex.EncodeToString(raw), strings.ToUpper(hex.EncodeToString(raw)), fmt.Sprintf("% x", raw),
-		url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(fmt.Sprint(raw), "[]"),
+		url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(fmt.Sprintf("%d", raw), "[]"),
 		base64.StdEncoding.EncodeToString(raw), base64.RawURLEncoding.EncodeToString(raw), base64.StdEncoding.EncodeToString(both),
 		strings.Trim(fmt.Sprintf("%+q", secret), `"`),
 	}
@@ -207,9 +207,20 @@ func (c *cage) everything() {
 		c.poison(sim)
 	}
 	for _, args := range [][]string{
-		{"--once"}, {"--once", "--dry-run"}, {"status"}, {"status", "--json"}, {"clusters", "list", "--json"}, {"vms", "--json"}, {"nodes", "--json"},
-		{"jobs", "--json"}, {"changes", "--json"}, {"permissions", "list", "--json"}, {"schema", "apply"}, {"check"},
-		{"show", "vm", "prod/" + sim.Cluster().Instances()[0].Name, "--json"}, {"show", "cluster", "prod", "--info"},
+		{"--once"},
+		{"--once", "--dry-run"},
+		{"status"},
+		{"status", "--json"},
+		{"clusters", "list", "--json"},
+		{"vms", "--json"},
+		{"nodes", "--json"},
+		{"jobs", "--json"},
+		{"changes", "--json"},
+		{"permissions", "list", "--json"},
+		{"schema", "apply"},
+		{"check"},
+		{"show", "vm", "prod/" + sim.Cluster().Instances()[0].Name, "--json"},
+		{"show", "cluster", "prod", "--info"},
 		{"status", "--database", "postgres://u:" + canaryDB + "@127.0.0.1:1/d"},
 		{"status", "--database", "postgres://u:" + canaryDB + "%zz@127.0.0.1:1/d"},
 		{"status", "--database", "mysql://u:" + canaryDB + "@h/d"},
