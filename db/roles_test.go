@@ -112,7 +112,7 @@ func (r *roles) connect(tb testing.TB, address, role string) *sqlx.DB {
 	return pool
 }
 
-// store opens the database as the updater does, in its role.
+// store opens the database as the updater does, with the role that is meant for it.
 func (r *roles) store(tb testing.TB, address string, o db.Options) *db.Store {
 	tb.Helper()
 	s := must(db.Open(tb.Context(), r.as(tb, address, "updater"), o))(tb)

@@ -207,9 +207,20 @@ func (c *cage) everything() {
 		c.poison(sim)
 	}
 	for _, args := range [][]string{
-		{"--once"}, {"--once", "--dry-run"}, {"status"}, {"status", "--json"}, {"clusters", "list", "--json"}, {"vms", "--json"}, {"nodes", "--json"},
-		{"jobs", "--json"}, {"changes", "--json"}, {"permissions", "list", "--json"}, {"schema", "apply"}, {"check"},
-		{"show", "vm", "prod/" + sim.Cluster().Instances()[0].Name, "--json"}, {"show", "cluster", "prod", "--info"},
+		{"--once"},
+		{"--once", "--dry-run"},
+		{"status"},
+		{"status", "--json"},
+		{"clusters", "list", "--json"},
+		{"vms", "--json"},
+		{"nodes", "--json"},
+		{"jobs", "--json"},
+		{"changes", "--json"},
+		{"permissions", "list", "--json"},
+		{"schema", "apply"},
+		{"check"},
+		{"show", "vm", "prod/" + sim.Cluster().Instances()[0].Name, "--json"},
+		{"show", "cluster", "prod", "--info"},
 		{"status", "--database", "postgres://u:" + canaryDB + "@127.0.0.1:1/d"},
 		{"status", "--database", "postgres://u:" + canaryDB + "%zz@127.0.0.1:1/d"},
 		{"status", "--database", "mysql://u:" + canaryDB + "@h/d"},
