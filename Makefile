@@ -107,7 +107,9 @@ bench: ## Run the benchmarks (BENCH=pattern)
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
 .PHONY: fuzz
-fuzz: ## Run each fuzz target for FUZZTIME (60s)
+fuzz: ## Run each fuzz target for FUZZTIME (60s), and try 10,000 damaged answers on each database
+	@.ci/need postgres
+	HOSTILE=10000 $(GO) test -run '^TestHostile_Mutants$$' -timeout 60m -v ./updater
 	@set -e; for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "+ $$package $$target"; \
