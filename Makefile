@@ -14,6 +14,11 @@ DOCDIR     ?= $(PREFIX)/share/doc/ganeti-cache-updater
 FUZZTIME  ?= 60s
 BENCH     ?= .
 DEMO_ARGS ?=
+CHAOS_ARGS    ?= -for 2m
+SOAK_ARGS     ?= -for 15m
+FAILOVER_ARGS ?= -for 60s
+CRASH_ARGS    ?= -moments 200
+E2E_ARGS      ?=
 TEST_ARGS ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
@@ -109,6 +114,16 @@ fuzz: ## Run each fuzz target for FUZZTIME (60s)
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 		done; \
 	done
+
+.PHONY: chaos
+chaos: build ## Storms over replicas, PostgreSQL and clusters; counts what is lost (CHAOS_ARGS="-for 30m -seed 7")
+	@.ci/need postgres
+	$(GO) run ./test/chaos -updater bin/updater $(CHAOS_ARGS)
+
+.PHONY: soak
+soak: build ## 200 clusters for 15 minutes: memory, goroutines, files, connections (SOAK_ARGS="-for 3m")
+	@.ci/need postgres
+	$(GO) run ./test/soak -updater bin/updater $(SOAK_ARGS)
 
 .PHONY: install
 install: ## Install binary, units, documents and an example configuration (DESTDIR, PREFIX); builds if needed

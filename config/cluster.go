@@ -14,7 +14,8 @@ type Cluster struct {
 	// Name is the cluster's name in the database, logs and metrics. It must be unique and should never change: another
 	// name is another cluster, and the old one's rows are frozen.
 	Name string `koanf:"name"`
-	// RAPI is the address of the cluster's remote API, https://HOST[:PORT]; the port defaults to 5080.
+	// RAPI is the address of the cluster's remote API, https://HOST[:PORT]; the port defaults to 5080. Several addresses are
+	// separated by commas: see ganeti.Settings.
 	RAPI string `koanf:"rapi"`
 	// Username is the RAPI user; one without options is enough. Empty: no credentials are sent, for a RAPI that runs
 	// without --require-authentication.
@@ -59,6 +60,9 @@ type TLS struct {
 	ServerName string `koanf:"server_name"`
 	// InsecureSkipVerify accepts any certificate: whoever is on the way can read the password. Default false.
 	InsecureSkipVerify bool `koanf:"insecure_skip_verify"`
+	// MinVersion is the oldest version of TLS that is spoken: 1.0, 1.1, 1.2 or 1.3. Default 1.2. The first two can be
+	// broken by whoever is on the way.
+	MinVersion string `koanf:"min_version"`
 }
 
 // Settings returns what the RAPI client needs. The password is read from its file or environment variable each time, so

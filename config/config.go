@@ -25,9 +25,9 @@ type Config struct {
 	File string `koanf:"-"`
 
 	// DatabaseURL says where the cache lives: sqlite:PATH or postgres://…. Default sqlite:ganeti-cache.db. A relative
-	// path is relative to the working directory, so a daemon should name an absolute one. It may hold a password:
-	// print it only through RedactURL.
-	DatabaseURL string `koanf:"database_url"`
+	// path is relative to the working directory, so a daemon should name an absolute one. It may hold a password,
+	// which nothing but Reveal gives away.
+	DatabaseURL DatabaseURL `koanf:"database_url"`
 
 	// Schedule says when VMs and nodes are refreshed: a cron expression or "@every 1m", the default. Shorter means
 	// fresher rows and more work for each cluster's RAPI.
@@ -72,6 +72,9 @@ type Config struct {
 	// that share a database need the same one, or each would replace the hashes of the other.
 	SecretKeyFile string `koanf:"secret_key_file"`
 
+	// Redact are names of fields whose values are not stored, beside the built-in ones; see ganeti.NewRedactor. Default: none.
+	Redact []string `koanf:"redact"`
+
 	// OwnerTags says which tags of VMs grant permissions. Default: none.
 	OwnerTags OwnerTags `koanf:"owner_tags"`
 
@@ -83,6 +86,9 @@ type Config struct {
 
 	// adHoc says that the one cluster was described by flags or variables.
 	adHoc bool
+
+	// credentials is the folder of systemd's credentials, for Warnings; empty when there is none.
+	credentials string
 
 	// flagged holds the keys whose value came from the command line, for Warnings.
 	flagged map[string]bool

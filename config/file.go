@@ -103,28 +103,68 @@ func (f *fileLayer) list(n *yaml.Node) {
 	}
 }
 
-// scalar reads the value of a key.
+// scalar reads the value of a key, or the list of values of a key that may have several.
 func (f *fileLayer) scalar(n *yaml.Node, k Key, path, display string) {
 	at := f.at(n, display)
 	f.origins[path] = at
 	n = target(n)
+	text, ok := n.Value, true
+	if n.Kind == yaml.SequenceNode && k.element != "" {
+		text, at, ok = f.several(n, k, at, display)
+		f.origins[path] = at
+	} else if !f.single(n, k.Type, at) {
+		return
+	}
+	if !ok {
+		return
+	}
+	value, err := k.parse(text)
+	if err != nil {
+		f.problems.addf(at, "%v", err)
+		return
+	}
+	f.values[path] = value
+}
+
+// single says whether a node is one value, whose text its key may read; kind is its type in words.
+func (f *fileLayer) single(n *yaml.Node, kind string, at origin) bool {
 	switch {
-	case n.Kind == yaml.SequenceNode && strings.HasSuffix(k.Path, ".rapi"):
-		f.problems.addf(at, "holds a list, and this version asks one address; keep that of the master node")
 	case n.Kind != yaml.ScalarNode:
-		f.problems.addf(at, "must be a single value (%s), not a list or a section", k.Type)
+		f.problems.addf(at, "must be a single value (%s), not a list or a section", kind)
 	case isNull(n):
-		f.problems.addf(at, "has no value; write one (%s) or remove the line", k.Type)
+		f.problems.addf(at, "has no value; write one (%s) or remove the line", kind)
 	case !plainTag(n.ShortTag()):
 		f.problems.addf(at, "has the YAML tag %s, which means nothing here; remove the tag", n.ShortTag())
 	default:
-		value, err := k.parse(n.Value)
-		if err != nil {
-			f.problems.addf(at, "%v", err)
-			return
-		}
-		f.values[path] = value
+		return true
 	}
+	return false
+}
+
+// several reads the list of values of a key into one text, separated by commas as in the other layers. What is wrong is
+// said of the value in question, whose place is returned.
+func (f *fileLayer) several(n *yaml.Node, k Key, at origin, display string) (string, origin, bool) {
+	if len(n.Content) == 0 {
+		f.problems.addf(at, "is an empty list; write at least one value (%s)", k.element)
+		return "", at, false
+	}
+	texts := make([]string, 0, len(n.Content))
+	for i, item := range n.Content {
+		if f.nodes++; f.nodes > maxNodes {
+			return "", at, false
+		}
+		at := f.at(item, fmt.Sprintf("%s[%d]", display, i))
+		item = target(item)
+		if !f.single(item, k.element, at) {
+			return "", at, false
+		}
+		if _, err := k.parse(item.Value); err != nil {
+			f.problems.addf(at, "%v", err)
+			return "", at, false
+		}
+		texts = append(texts, item.Value)
+	}
+	return strings.Join(texts, ","), at, true
 }
 
 // unknown explains a key that is not in the table.

@@ -19,6 +19,8 @@ type Key struct {
 	// value is the default as text that parse understands; empty: none, or inherited.
 	value string
 	parse parser
+	// element is the Type of each value of a key that may have several: a list in the file, separated by commas elsewhere.
+	element string
 }
 
 // clustersPrefix begins the path of a key that each cluster has.
@@ -77,6 +79,8 @@ func keys() []Key {
 	list = append(list,
 		key("secret_key_file", "file", "", parseNeeded,
 			"File with a key of at least 32 bytes (`openssl rand -hex 32`), which keys the hashes of credentials in the database, so that a copy of the database lets nobody guess a password, and seals the passwords of clusters kept there (`updater clusters add`). systemd's credential `secret_key`, if there is one, takes its place. Without either the hashes' key is derived from the machine's id (`/etc/machine-id`), and no password can be sealed. Updaters on several machines that share a database need the same file. `updater clusters rekey` changes it."),
+		key("redact", "names", "", parseRedact,
+			"Further names of fields whose values are never stored, separated by commas, beside those that every updater knows (docs/security.md): `license_key`, or `*_pin` for all that end in it. Case does not matter. A row that is already there is cleaned when its object next changes, or as docs/security.md says. A change needs a restart."),
 		key("owner_tags.pattern", "pattern", "", parseTagPattern,
 			"Regular expression for tags of VMs that grant a permission, such as `owner:(.+)`. It must match the whole tag; its group (the first, or the one named `subject`) is who gets the permission, and a group named `permission` says which. Grants from tags follow the tags with each refresh. After a change of this key run `updater permissions sync`."),
 		key("owner_tags.permission", "text", "owner", parseNeeded,
@@ -93,8 +97,8 @@ func clusterKeys() []Key {
 	list := []Key{
 		key("name", "name", "", parseName,
 			"The cluster's name in the database, logs and metrics: letters, digits, `.`, `_` and `-`. Needed and unique. Never change it: another name is another cluster, and the old one's rows freeze."),
-		key("rapi", "address", "", parseRAPI,
-			"The address of the cluster's remote API, `https://HOST[:PORT]`. Needed. The port is 5080 unless given."),
+		key("rapi", "address or list", "", parseRAPI,
+			"The address of the cluster's remote API, `https://HOST[:PORT]`, or a list of addresses for a cluster whose master may move; in a variable or a flag they are separated by commas. Needed. The port is 5080 unless given. The first is asked first, afterwards the one that served last; the next is tried when one cannot be reached, fails the TLS check, or is not the master.").listOf("address"),
 		key("username", "text", "", parseNeeded,
 			"The RAPI user. One without any option in Ganeti's users file can read all that is cached. Absent: no credentials are sent, for a RAPI that runs without `--require-authentication`."),
 		key("password_file", "file", "", parseNeeded,
@@ -109,6 +113,8 @@ func clusterKeys() []Key {
 			"The name RAPI's certificate must be for, where it is not the host of the address.").inherits("the host of `rapi`"),
 		key("tls.insecure_skip_verify", "boolean", "false", parseBool,
 			"Accepts any certificate. Whoever stands between the updater and RAPI can then read the password and forge the answers; each start says so."),
+		key("tls.min_version", "1.0, 1.1, 1.2 or 1.3", "", parseOneOf("1.0", "1.1", "1.2", "1.3"),
+			"The oldest version of TLS that is spoken with RAPI. `1.0` and `1.1`, for a Ganeti on an operating system that knows nothing newer, also allow its old ciphers, and can be broken by whoever is on the way; each start says so. A cluster that is kept in the database always has `1.2`.").inherits("`1.2`"),
 		key("schedule", "schedule", "", parseSchedule,
 			"Overrides `schedule` for this cluster's VMs and nodes.").inherits("the value of `schedule`"),
 		key("enabled", "boolean", "true", parseBool,
@@ -139,7 +145,7 @@ func limitKeys() []Key {
 		key("timeouts.first_byte", "duration", "60s", parseDuration,
 			"How long RAPI may take to begin its answer. A hung node adds 5 seconds; a stopped luxid is reported after 30."),
 		key("timeouts.total", "duration", "120s", parseDuration,
-			"How long one request may take in all. It must not be shorter than any of the others that are given."),
+			"How long one request may take in all, all addresses of a cluster together. It must not be shorter than any of the others that are given."),
 		key("max_body", "size", "256MiB", parseSize,
 			"The largest answer accepted from RAPI. 256 MiB hold about 80,000 VMs. A larger answer fails the refresh and changes nothing."),
 	}
@@ -153,6 +159,12 @@ func key(path, kind, value string, parse parser, doc string) Key {
 // inherits says in words where the default comes from.
 func (k Key) inherits(from string) Key {
 	k.Default = from
+	return k
+}
+
+// listOf lets the key have several values of a type.
+func (k Key) listOf(element string) Key {
+	k.element = element
 	return k
 }
 

@@ -49,6 +49,7 @@ func Load(o Options) (*Config, error) {
 		return nil, err
 	}
 	c.File = file
+	c.credentials = l.env["CREDENTIALS_DIRECTORY"]
 	return c, nil
 }
 

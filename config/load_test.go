@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ganeticache/config"
+	"ganeticache/ganeti"
 )
 
 const pin = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -288,6 +289,46 @@ clusters:
 		got = append(got, cl.Name+" "+cl.RAPI+" "+cl.TLS.PinSHA256)
 	}
 	diff(t, []string{"a https://a " + pin, "b https://b " + pin, "c https://c " + pin}, got)
+}
+
+// TestLoad_SeveralAddresses has every layer give the addresses of one cluster.
+func TestLoad_SeveralAddresses(t *testing.T) {
+	t.Parallel()
+	none := options(t, "")
+	none.File = os.DevNull
+	flag, variable, numbered := none, none, none
+	flag.Flags = map[string]string{"rapi": "https://a:1, https://b:2"}
+	variable.Env = []string{"UPDATER_RAPI=https://a:1,https://b:2"}
+	numbered.Env = []string{"UPDATER_CLUSTERS_0_NAME=a", "UPDATER_CLUSTERS_0_RAPI=https://a:1,https://b:2"}
+	over := options(t, "clusters: [{name: a, rapi: [https://old, https://older]}]")
+	over.Env = []string{"UPDATER_CLUSTERS_0_RAPI=https://a:1,https://b:2"}
+	for name, o := range map[string]config.Options{
+		"a list":               options(t, "clusters:\n  - name: a\n    rapi:\n      - https://a:1\n      - https://b:2\n"),
+		"a list in brackets":   options(t, "clusters: [{name: a, rapi: ['https://a:1', 'https://b:2']}]"),
+		"aliases":              options(t, "clusters: [{name: a, rapi: [&x 'https://a:1', 'https://b:2']}, {name: b, rapi: [*x]}]"),
+		"a list of one":        options(t, "clusters: [{name: a, rapi: ['https://a:1,https://b:2']}]"),
+		"commas":               options(t, "clusters: [{name: a, rapi: 'https://a:1,https://b:2'}]"),
+		"a flag":               flag,
+		"a variable":           variable,
+		"a numbered variable":  numbered,
+		"a variable over file": over,
+	} {
+		c := load(t, o).Clusters[0]
+		s, err := c.Settings()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got, err := s.Addresses()
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		diff(t, []ganeti.Address{{Host: "a", Port: 1}, {Host: "b", Port: 2}}, got)
+		if c.Name != "a" {
+			t.Errorf("%s: the cluster is named %s", name, c.Name)
+		}
+	}
 }
 
 func TestLoad_KubernetesVariablesAreIgnored(t *testing.T) {

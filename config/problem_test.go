@@ -81,8 +81,21 @@ func TestLoad_BadFile(t *testing.T) {
 		{"cluster no section", "clusters:\n  - prod\n", []string{
 			"config.yaml:2: clusters[0]: must be a cluster with keys such as name and rapi",
 		}},
-		{"several addresses", "clusters:\n  - name: prod\n    rapi: [https://a, https://b]\n", []string{
-			"config.yaml:3: clusters[0].rapi: holds a list, and this version asks one address; keep that of the master node",
+		{"lists of addresses", "clusters:\n  - name: a\n    rapi:\n      - https://a\n      - http://b\n  - {name: b, rapi: []}\n" +
+			"  - {name: c, rapi: [https://c, 'https://gwm:hunter2@d']}\n  - {name: d, rapi: [https://d, https://e, 'https://D:5080']}\n" +
+			"  - {name: e, rapi: [https://e, [https://f]]}\n  - {name: f, rapi: [https://f, ~]}\n  - {name: g, rapi: 'https://g,https://u:hunter2,x@h'}\n" +
+			"  - {name: h, rapi: 'https://h,i'}\n", []string{
+			"config.yaml:5: clusters[0].rapi[1]: RAPI speaks TLS only; write https:// instead of http://",
+			"config.yaml:6: clusters[1].rapi: is an empty list; write at least one value (address)",
+			"config.yaml:7: clusters[2].rapi[1]: must not hold a user or a password; use username and password_file",
+			"config.yaml:8: clusters[3].rapi: names d:5080 twice; list each address once",
+			"config.yaml:9: clusters[4].rapi[1]: must be a single value (address), not a list or a section",
+			"config.yaml:10: clusters[5].rapi[1]: has no value; write one (address) or remove the line",
+			"config.yaml:11: clusters[6].rapi: must not hold a user or a password; use username and password_file",
+			`config.yaml:12: clusters[7].rapi: address 2 of 2: "i" does not start with https://; write https://HOST:5080`,
+		}},
+		{"a list where none belongs", "schedule: ['@every 1m']\n", []string{
+			"config.yaml:1: schedule: must be a single value (schedule), not a list or a section",
 		}},
 		{"missing name and address", "clusters:\n  - username: gwm\n    password_file: /pw\n  - name: b\n", []string{
 			"config.yaml:2: clusters[0].rapi: is missing; write the cluster's address, such as https://rapi.example.org:5080",
@@ -210,6 +223,11 @@ func TestLoad_BadEnvironmentAndFlags(t *testing.T) {
 			"--rapi: RAPI speaks TLS only; write https:// instead of http://",
 			"--rapi-pin-sha256: is not hexadecimal; take the line that `updater trust HOST:PORT` prints",
 			"UPDATER_RAPI_PASSWORD: the password comes from a file and from a variable; keep one of the two",
+		}},
+		{"several addresses, one of them wrong", "", config.Options{
+			Env: []string{"UPDATER_CLUSTERS_0_NAME=b", "UPDATER_CLUSTERS_0_RAPI=https://b,,https://c"},
+		}, []string{
+			"UPDATER_CLUSTERS_0_RAPI: address 2 of 3: is empty; write https://HOST:5080",
 		}},
 		{"unknown flag", "", config.Options{Flags: map[string]string{"rapi-password": "hunter2"}}, []string{
 			"--rapi-password: is not a flag of the configuration",

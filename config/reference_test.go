@@ -30,7 +30,8 @@ func other(tb testing.TB, k config.Key) string {
 		"owner_tags.pattern": "(.*):owner", "owner_tags.permission": "admin",
 		"clusters[].name": "other", "clusters[].rapi": "https://other", "clusters[].username": "other", "clusters[].password_file": "/other",
 		"clusters[].password_env": "OTHER", "clusters[].tls.pin_sha256": pin, "clusters[].tls.ca_file": "/dev/null",
-		"clusters[].tls.server_name": "other", "clusters[].tls.insecure_skip_verify": "true", "clusters[].enabled": "false",
+		"clusters[].tls.server_name": "other", "clusters[].tls.insecure_skip_verify": "true", "clusters[].tls.min_version": "1.1", "redact": "license_key, *_pin",
+		"clusters[].enabled": "false",
 	}
 	byType := map[string]string{"schedule": "@daily", "schedule or off": "@weekly", "number": "7", "duration": "7s", "size": "7MiB"}
 	if text, found := byPath[k.Path]; found {
@@ -108,7 +109,8 @@ func placeholder(k config.Key) string {
 		"owner_tags.pattern": "(x)", "owner_tags.permission": "x",
 		"clusters[].name": "x", "clusters[].rapi": "https://x", "clusters[].username": "x", "clusters[].password_file": "/x",
 		"clusters[].password_env": "X", "clusters[].tls.pin_sha256": strings.Repeat("0", 64), "clusters[].tls.ca_file": "/dev/zero",
-		"clusters[].tls.server_name": "x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].enabled": "true",
+		"clusters[].tls.server_name": "x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].tls.min_version": "1.3", "redact": "x",
+		"clusters[].enabled": "true",
 	}
 	byType := map[string]string{"schedule": "@hourly", "schedule or off": "@hourly", "number": "6", "duration": "6s", "size": "6MiB"}
 	if text, found := byPath[k.Path]; found {
@@ -124,7 +126,7 @@ func strip(c *config.Config) any {
 		B []string
 	}
 	p := plain{A: []any{
-		c.DatabaseURL, c.Schedule, c.Schedules, c.Concurrency, c.Listen, c.API, c.MaxAge, c.Retention, c.Lease, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.OwnerTags, c.Log,
+		c.DatabaseURL, c.Schedule, c.Schedules, c.Concurrency, c.Listen, c.API, c.MaxAge, c.Retention, c.Lease, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.Redact, c.OwnerTags, c.Log,
 	}}
 	for _, cl := range c.Clusters {
 		p.B = append(p.B, fmt.Sprint(cl.Name, cl.RAPI, cl.Username, cl.PasswordFile, cl.PasswordEnv, cl.TLS, cl.Schedule, cl.Schedules,

@@ -9,6 +9,7 @@ import (
 
 // Stored are the settings of a cluster that is kept in the database, as they were given there.
 type Stored struct {
+	// RAPI holds one address, or several separated by commas.
 	Name, RAPI, Username string
 	// PasswordFile names the file with the password; Password, if set, gives the password instead. It is asked each time
 	// that the settings are.

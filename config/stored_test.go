@@ -57,6 +57,7 @@ func TestConfig_Adopt_Refuses(t *testing.T) {
 		{"a line break in the name", good(func(s *config.Stored) { s.Name = "a\nb" }), "name:"},
 		{"a very long name", good(func(s *config.Stored) { s.Name = strings.Repeat("x", 64) }), "name:"},
 		{"no TLS", good(func(s *config.Stored) { s.RAPI = "http://rapi" }), "rapi:"},
+		{"an address twice", good(func(s *config.Stored) { s.RAPI = "https://rapi,https://RAPI" }), "rapi:"},
 		{"a password in the address", good(func(s *config.Stored) { s.RAPI = "https://u:hunter2@rapi" }), "rapi:"},
 		{"a pin that is none", good(func(s *config.Stored) { s.TLS.PinSHA256 = "xx" }), "pin:"},
 		{"a schedule that is none", good(func(s *config.Stored) { s.Schedule = "often" }), "schedule:"},

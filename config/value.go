@@ -135,9 +135,9 @@ func parseDatabaseURL(text string) (any, error) {
 	return text, nil
 }
 
-// parseRAPI checks the address of a RAPI as its client will. Credentials in it are refused unseen.
+// parseRAPI checks the addresses of a RAPI as its client will. Credentials in them are refused unseen.
 func parseRAPI(text string) (any, error) {
-	if _, _, err := (ganeti.Settings{URL: text}).HostPort(); err != nil {
+	if _, err := (ganeti.Settings{URL: text}).Addresses(); err != nil {
 		return nil, errors.New(strings.TrimPrefix(err.Error(), "rapi: "))
 	}
 	return text, nil

@@ -2,10 +2,9 @@ package config
 
 import (
 	"fmt"
-	"net/url"
-	"os"
-	"strings"
 	"time"
+
+	"ganeticache/ganeti"
 )
 
 const (
@@ -33,7 +32,7 @@ func (c *Config) Warnings() []string {
 func (c *Config) clusterWarnings() []string {
 	var w []string
 	enabled := 0
-	addresses := map[string]string{}
+	addresses := map[ganeti.Address]string{}
 	hasty := map[string]bool{}
 	for _, cl := range c.Clusters {
 		if cl.Enabled {
@@ -43,11 +42,8 @@ func (c *Config) clusterWarnings() []string {
 			w = append(w, fmt.Sprintf("INSECURE: cluster %s is asked without checking its certificate (tls.insecure_skip_verify); whoever is "+
 				"on the way can read the password and forge the answers; use tls.pin_sha256, which `updater trust` prints", cl.Name))
 		}
-		address := cl.address()
-		if other, twice := addresses[address]; twice {
-			w = append(w, fmt.Sprintf("clusters %s and %s have the same address; every VM of it will be cached twice", other, cl.Name))
-		}
-		addresses[address] = cl.Name
+		w = append(w, sharedAddress(addresses, cl)...)
+		w = append(w, outdatedTLS(cl)...)
 		w = append(w, c.slowerThanMaxAge(cl)...)
 		for _, text := range []string{cl.Schedules.VM, cl.Schedules.Node, cl.Schedules.Group, cl.Schedules.Network, cl.Schedules.Job} {
 			if i := interval(text); text != "" && i < hastySchedule && !hasty[text] {
@@ -83,74 +79,37 @@ func (c *Config) slowerThanMaxAge(cl Cluster) []string {
 	return nil
 }
 
-// address is host and port as two spellings of one address share them.
-func (c Cluster) address() string {
-	host, port, err := c.settings().HostPort()
+// sharedAddress calls out an address that another cluster has, too, and notes those of this one in seen. One with an
+// address that cannot be read has a problem of its own.
+func sharedAddress(seen map[ganeti.Address]string, cl Cluster) []string {
+	addresses, err := cl.settings().Addresses()
 	if err != nil {
-		return c.RAPI
+		return nil
 	}
-	return fmt.Sprintf("%s %d", host, port)
-}
-
-func (c *Config) secretWarnings() []string {
 	var w []string
-	if c.SecretKeyFile != "" {
-		w = append(w, readableByOthers("secret_key_file", c.SecretKeyFile)...)
-	}
-	for _, cl := range c.Clusters {
-		if cl.PasswordFile != "" {
-			w = append(w, readableByOthers("password_file of cluster "+cl.Name, cl.PasswordFile)...)
+	for _, a := range addresses {
+		if other, twice := seen[a]; twice && len(w) == 0 {
+			w = append(w, fmt.Sprintf("clusters %s and %s have the same address; every VM of it will be cached twice", other, cl.Name))
 		}
-	}
-	if !hasPassword(c.DatabaseURL) {
-		return w
-	}
-	if c.flagged["database_url"] {
-		w = append(w, "--database: the address holds a password, and every user of this machine can read a program's arguments; "+
-			"set UPDATER_DATABASE_URL instead, or leave the password to ~/.pgpass or PGPASSWORD")
-	} else if c.File != "" {
-		w = append(w, readableByOthers("database_url with a password", c.File)...)
+		seen[a] = cl.Name
 	}
 	return w
 }
 
-// readableByOthers warns of a secret in a file that every user of the machine may read. A file that is missing is
-// reported by those who need it.
-func readableByOthers(what, path string) []string {
-	info, err := os.Stat(path)
-	if err != nil || info.Mode().Perm()&0o004 == 0 {
+func (c *Config) secretWarnings() []string {
+	w := c.fileWarnings()
+	if hasPassword(c.DatabaseURL) && c.flagged["database_url"] {
+		w = append(w, "--database: the address holds a password, and every user of this machine can read a program's arguments; "+
+			"set UPDATER_DATABASE_URL instead, or leave the password to ~/.pgpass or PGPASSWORD")
+	}
+	return w
+}
+
+// outdatedTLS calls out the one way down from TLS 1.2.
+func outdatedTLS(cl Cluster) []string {
+	if !ganeti.TLS(cl.TLS).Outdated() {
 		return nil
 	}
-	return []string{fmt.Sprintf("%s: %s can be read by every user of this machine (mode %04o); run: chmod o-rwx %s",
-		what, path, info.Mode().Perm(), path)}
-}
-
-// RedactURL returns a database's address without its password, for logs and messages.
-func RedactURL(address string) string {
-	if strings.HasPrefix(address, "sqlite:") {
-		return address
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		// Nobody can say where in it a password may be.
-		return "[unreadable address]"
-	}
-	if !hasPassword(address) {
-		return address
-	}
-	if q := u.Query(); q.Has("password") {
-		q.Set("password", "xxxxx")
-		u.RawQuery = q.Encode()
-	}
-	return u.Redacted()
-}
-
-// hasPassword reports whether a database's address holds a password, in either of the two places lib/pq takes it from.
-func hasPassword(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || !strings.HasPrefix(u.Scheme, "postgres") {
-		return false
-	}
-	password, found := u.User.Password()
-	return found && password != "" || u.Query().Get("password") != ""
+	return []string{fmt.Sprintf("INSECURE: cluster %s may be asked over TLS %s (tls.min_version), which whoever is on the way may break "+
+		"to read the password and forge the answers; remove the key when its RAPI speaks TLS 1.2", cl.Name, cl.TLS.MinVersion)}
 }

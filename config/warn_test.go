@@ -37,6 +37,9 @@ func TestConfig_Warnings(t *testing.T) {
 		{"same address", good + "  - {name: copy, rapi: 'https://RAPI:5080/'}\n", 0o600, config.Options{}, []string{
 			"clusters prod and copy have the same address; every VM of it will be cached twice",
 		}},
+		{"same address among several", good + "  - {name: copy, rapi: ['https://other', 'https://RAPI:5080/', 'https://third']}\n", 0o600, config.Options{}, []string{
+			"clusters prod and copy have the same address; every VM of it will be cached twice",
+		}},
 		{"hasty", "schedule: '@every 2s'\n" + good, 0o600, config.Options{}, []string{
 			`schedule: "@every 2s" asks RAPI more often than every 5s, and it serves 20 clients at most`,
 		}},
@@ -93,7 +96,7 @@ func TestRedactURL(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			diff(t, tc.want, config.RedactURL(tc.url))
+			diff(t, tc.want, config.RedactURL(config.DatabaseURL(tc.url)))
 		})
 	}
 }

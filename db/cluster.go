@@ -13,7 +13,8 @@ type Cluster struct {
 	// Name is the cluster's name in the configuration; GanetiName is what it calls itself.
 	Name string `db:"name" json:"name"`
 	// UUID is "" until the cluster's info was seen once.
-	UUID            string `db:"uuid" json:"uuid"`
+	UUID string `db:"uuid" json:"uuid"`
+	// RAPIHost and RAPIPort are the address that served last.
 	RAPIHost        string `db:"rapi_host" json:"rapi_host"`
 	RAPIPort        int    `db:"rapi_port" json:"rapi_port"`
 	RAPIUsername    string `db:"rapi_username" json:"-"`
@@ -31,12 +32,21 @@ type Cluster struct {
 	ObservedAt      *time.Time `db:"observed_at" json:"observed_at"`
 }
 
+// RAPIAddress is a host and a port of a cluster's RAPI.
+type RAPIAddress struct {
+	Host string
+	Port int
+}
+
 // ClusterSettings are the columns of clusters that come from the configuration. There is no password among them. An
 // empty CredentialsHash means that it is not known now: the one on record stays.
 type ClusterSettings struct {
-	Name            string
+	Name string
+	// RAPIHost and RAPIPort are the preferred address, RAPIOthers the cluster's other ones: where one of those is on
+	// record, because it served last, it stays.
 	RAPIHost        string
 	RAPIPort        int
+	RAPIOthers      []RAPIAddress
 	RAPIUsername    string
 	CredentialsHash string
 	// Stored says that the settings are those of a cluster kept in the database: it is neither added nor enabled by being
@@ -44,11 +54,10 @@ type ClusterSettings struct {
 	Stored bool
 }
 
-func (c *Cluster) settings() ClusterSettings {
-	return ClusterSettings{
-		Name: c.Name, RAPIHost: c.RAPIHost, RAPIPort: c.RAPIPort,
-		RAPIUsername: c.RAPIUsername, CredentialsHash: c.CredentialsHash, Stored: c.Source == SourceDatabase,
-	}
+// has says whether the row holds the settings.
+func (c *Cluster) has(s ClusterSettings) bool {
+	return c.RAPIHost == s.RAPIHost && c.RAPIPort == s.RAPIPort && c.RAPIUsername == s.RAPIUsername &&
+		c.CredentialsHash == s.CredentialsHash
 }
 
 const selectClusters = `
@@ -160,21 +169,43 @@ func syncCluster(ctx context.Context, x *txn, known map[string]Cluster, c Cluste
 	if c.CredentialsHash == "" {
 		c.CredentialsHash = old.CredentialsHash
 	}
+	if ok && slices.Contains(c.RAPIOthers, RAPIAddress{old.RAPIHost, old.RAPIPort}) {
+		c.RAPIHost, c.RAPIPort = old.RAPIHost, old.RAPIPort
+	}
 	var err error
 	switch {
 	case ok && old.Source == SourceDatabase && !c.Stored:
 		// syncClusters says so
 	case c.Stored:
 		// An address that cannot be read is no reason to forget the last one.
-		if ok && old.Source == SourceDatabase && old.settings() != c && c.RAPIPort != 0 {
+		if ok && old.Source == SourceDatabase && !old.has(c) && c.RAPIPort != 0 {
 			_, err = x.exec(ctx, updateStored, c.RAPIHost, c.RAPIPort, c.CredentialsHash, old.ID)
 		}
 	case !ok:
 		_, err = x.exec(ctx, insertCluster, c.Name, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash)
-	case old.settings() != c || !old.Enabled:
+	case !old.has(c) || !old.Enabled:
 		_, err = x.exec(ctx, updateCluster, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash, old.ID)
 	}
 	return err
+}
+
+// SetServing records the address at which a cluster's RAPI serves now, so that readers of the row reach the master. It
+// writes nothing when that is on record, and nothing for a disabled cluster. ErrLeaseLost, as in Apply.
+func (s *Store) SetServing(ctx context.Context, clusterID int64, l *Lease, at RAPIAddress) error {
+	const setServing = `
+UPDATE clusters SET rapi_host = ?, rapi_port = ?
+WHERE id = ? AND enabled AND (rapi_host <> ? OR rapi_port <> ?)`
+	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		if err := fence(ctx, x, clusterID, l); err != nil {
+			return err
+		}
+		_, err := x.exec(ctx, setServing, at.Host, at.Port, clusterID, at.Host, at.Port)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("recording which address serves cluster %d: %w", clusterID, err)
+	}
+	return nil
 }
 
 // ClusterStatus is what `status` shows of a cluster.

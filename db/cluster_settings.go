@@ -28,7 +28,8 @@ var (
 
 // StoredCluster is a cluster whose settings are kept in the database.
 type StoredCluster struct {
-	Name     string `db:"name"`
+	Name string `db:"name"`
+	// RAPIURL holds one address, or several separated by commas.
 	RAPIURL  string `db:"rapi_url"`
 	Username string `db:"rapi_username"`
 	// At most one of PasswordSealed, a ciphertext that this package does not understand, and PasswordFile is set.

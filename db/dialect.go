@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -22,16 +21,14 @@ type dialect struct {
 	forUpdate string
 	// skipLocked is forUpdate without waiting: rows that others have locked are not selected.
 	skipLocked string
-	// patience is true for a row and bounds, for the rest of the transaction, the wait for locks and how long the
-	// transaction may lie idle: a process that was stopped in the middle must not hold its locks for ever.
-	patience string
 	// sequencer is run before changes are appended, so that their ids become visible in ascending order.
 	sequencer string
 	// schemaTable counts the tables named like the version table that unqualified names reach.
 	schemaTable string
 	// clock is the database's time as an expression; clockPlus is that so many seconds later, with one placeholder.
 	clock, clockPlus string
-	// noSync is true for a row and turns off waiting for the disk at this transaction's commit, where that exists.
+	// noSync is true for a row and turns off waiting for the disk at the commit of the statement's own transaction, where
+	// that exists, and bounds its waiting as limits does.
 	noSync string
 
 	// search is what searches need beside the rest.
@@ -53,7 +50,9 @@ type dialect struct {
 	// notify tells listeners, where the database can.
 	notify func(ctx context.Context, x *txn, payload string) error
 	// endSessions ends sessions that still write in the name of leases whose holder was not heard of for the lease time.
-	endSessions func(ctx context.Context, x *txn, clusters []string, ttl time.Duration) (int64, error)
+	endSessions func(ctx context.Context, x *txn, clusters []string) (int64, error)
+	// limits is run at the beginning of each transaction to bound its waiting, where the database can.
+	limits string
 	// retryable recognises errors that another try of the same transaction may not meet.
 	retryable func(err error) bool
 }

@@ -21,6 +21,9 @@ var (
 	ErrSchemaOld = errors.New("the schema of the database is older than this program; run `updater schema apply`")
 	// ErrSchemaNewer means that a newer program migrated the database.
 	ErrSchemaNewer = errors.New("the schema of the database is newer than this program; use the newer updater")
+	// ErrCommitUnknown means that the connection was lost while committing: the transaction is in the database, or it is
+	// not. Read what is on record before doing it again.
+	ErrCommitUnknown = errors.New("whether the transaction was committed is unknown")
 
 	// errRollback ends a transaction without writing and without being an error for the caller.
 	errRollback = errors.New("rolling back on purpose")

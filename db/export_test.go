@@ -49,7 +49,7 @@ func (s *Store) ExplainVMs(ctx context.Context, f VMFilter, analyze bool) ([]str
 }
 
 // PostgresDefaults exposes what is added to a database URL.
-func PostgresDefaults(u *url.URL) string { return postgresDefaults(u) }
+func PostgresDefaults(u *url.URL) (string, error) { return postgresDefaults(u) }
 
 // ArrayLiteral and JSONText expose the stored forms of a list.
 func ArrayLiteral(l List) string { return string(l.appendArray(nil)) }
@@ -68,3 +68,6 @@ func CopyLine(row *VM) (columns []string, line []byte) {
 	}
 	return t.written, append(line, '\n')
 }
+
+// ParsePostgres exposes how a database URL is read.
+func ParsePostgres(raw string) (*url.URL, error) { return parsePostgres(raw) }

@@ -75,7 +75,7 @@ func (s *Store) Freshness(ctx context.Context, clusterID int64) (map[Kind]Freshn
 // ErrLeaseLost.
 func lockFreshness(ctx context.Context, x *txn, clusterID int64, k Kind, l *Lease) (Freshness, error) {
 	var enabled []bool
-	if err := x.all(ctx, &enabled, "SELECT enabled FROM clusters WHERE id = ? AND "+x.d.patience, clusterID); err != nil {
+	if err := x.all(ctx, &enabled, "SELECT enabled FROM clusters WHERE id = ?", clusterID); err != nil {
 		return Freshness{}, fmt.Errorf("reading the cluster: %w", err)
 	}
 	if len(enabled) == 0 {
@@ -235,7 +235,7 @@ INSERT INTO freshness (` + columns + `, lease_token)
 SELECT t.cluster_id, t.kind, t.attempted_at, t.refreshed_at, t.snapshot_at, t.duration_ms, t.bytes, t.objects,
        t.next_due_at, t.generation, ` + s.d.cast("?", "bigint") + `
 FROM t JOIN clusters c ON c.id = t.cluster_id AND c.enabled
-WHERE ` + s.d.noSync + " AND " + s.d.patience + held + `
+WHERE ` + s.d.noSync + held + `
 ON CONFLICT (cluster_id, kind) DO UPDATE
 SET attempted_at = excluded.attempted_at, refreshed_at = excluded.refreshed_at, snapshot_at = excluded.snapshot_at,
     duration_ms = excluded.duration_ms, bytes = excluded.bytes, objects = excluded.objects, error = '',

@@ -33,8 +33,9 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.CheckSchema(ctx); errors.Is(err, ErrSchemaNewer) {
 		return err
 	}
+	defer s.writer.patience.waive()()
 	if _, err := p.Up(ctx); err != nil {
-		return fmt.Errorf("migrating the database: %w", err)
+		return fmt.Errorf("migrating the database: %w", advise(ctx, err))
 	}
 	return nil
 }
@@ -89,7 +90,7 @@ func (s *Store) goose() (*goose.Provider, error) {
 		}
 		options = append(options, goose.WithSessionLocker(locker))
 	}
-	p, err := goose.NewProvider(s.d.goose, s.writer.DB, files, options...)
+	p, err := goose.NewProvider(s.d.goose, s.writer.DB.DB, files, options...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the migrations: %w", err)
 	}

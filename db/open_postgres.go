@@ -1,19 +1,15 @@
 package db
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	neturl "net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 )
 
 const (
@@ -22,87 +18,74 @@ const (
 	postgresConnLife = 30 * time.Minute
 )
 
-func openPostgres(ctx context.Context, rawURL string, maxConns int) (*sqlx.DB, error) {
-	url, err := neturl.Parse(rawURL)
+func openPostgres(ctx context.Context, rawURL string, o Options) (*pool, error) {
+	url, err := parsePostgres(rawURL)
 	if err != nil {
-		// The parser's error quotes the URL, password included.
-		return nil, errors.New("the database URL is malformed (special characters in the password must be percent-encoded)")
+		return nil, err
 	}
-	connector, err := pq.NewConnector(postgresDefaults(url))
+	dsn, err := postgresDefaults(url)
 	if err != nil {
-		return nil, fmt.Errorf("reading the database URL %s: %w", url.Redacted(), scrub(err, url))
+		return nil, err
 	}
-	db := sqlx.NewDb(newDB(connector), "postgres")
-	if maxConns <= 0 {
-		maxConns = postgresConns
+	connector, err := pq.NewConnector(dsn)
+	if err != nil {
+		return nil, fmt.Errorf("reading the database URL %s: %w", redacted(url), scrub(err, url))
 	}
-	db.SetMaxOpenConns(maxConns)
-	db.SetMaxIdleConns(maxConns)
-	db.SetConnMaxLifetime(postgresConnLife)
-	if err := db.PingContext(ctx); err != nil {
-		err = fmt.Errorf("connecting to %s: %w%s", url.Redacted(), scrub(err, url), postgresHint(err))
-		return nil, errors.Join(err, db.Close())
+	p := &pool{maxIdle: o.MaxConns, patience: &patience{silence: o.Silence}}
+	if p.maxIdle <= 0 {
+		p.maxIdle = postgresConns
 	}
-	return db, nil
+	if p.patience.silence <= 0 {
+		p.patience.silence = defaultSilence
+	}
+	connector.Dialer(p.patience)
+	p.DB = sqlx.NewDb(newDB(connector), "postgres")
+	p.SetMaxOpenConns(p.maxIdle)
+	p.SetMaxIdleConns(p.maxIdle)
+	p.SetConnMaxLifetime(postgresConnLife)
+	if err := p.PingContext(ctx); err != nil {
+		err = fmt.Errorf("connecting to %s: %w", redacted(url), advise(ctx, scrub(err, url)))
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
 }
 
-// postgresDefaults adds what the URL leaves open.
-func postgresDefaults(url *neturl.URL) string {
-	q := url.Query()
-	set := func(key, value string) {
-		if !q.Has(key) {
-			q.Set(key, value)
+// secrets are the values in a URL that nobody may see.
+func secrets(url *neturl.URL) []string {
+	values := []string{url.Query().Get("password"), url.Query().Get("sslpassword")}
+	if password, ok := url.User.Password(); ok {
+		values = append(values, password)
+	}
+	var set []string
+	for _, v := range values {
+		if v != "" {
+			set = append(set, v)
 		}
 	}
-	switch {
-	case os.Getenv("PGSSLMODE") != "" || q.Has("service") || os.Getenv("PGSERVICE") != "":
-		// said elsewhere; lib/pq's own default is require
-	case isLocal(cmp.Or(url.Hostname(), q.Get("host"), os.Getenv("PGHOST"))) && isLocal(cmp.Or(q.Get("hostaddr"), os.Getenv("PGHOSTADDR"))):
-		set("sslmode", "disable")
-	default:
-		set("sslmode", "verify-full")
-	}
-	if os.Getenv("PGCONNECT_TIMEOUT") == "" {
-		// database/sql opens connections without the query's context; this bounds them.
-		set("connect_timeout", "10")
-	}
-	set("application_name", "ganeti-cache-updater")
-	q.Set("timezone", "UTC")
-	full := *url
-	full.RawQuery = q.Encode()
-	return full.String()
+	return set
 }
 
-// isLocal reports whether a connection to host stays on this machine: "" (the default), a socket directory, loopback.
-func isLocal(host string) bool {
-	if host == "" || host == "localhost" || strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") {
-		return true
+// redacted shows a URL without its secrets.
+func redacted(url *neturl.URL) string {
+	shown := *url
+	q := shown.Query()
+	for _, key := range []string{"password", "sslpassword"} {
+		if q.Has(key) {
+			q.Set(key, "xxxxx")
+		}
 	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	// A comma needs no escape, and lists of hosts are easier to read without.
+	shown.RawQuery = strings.ReplaceAll(q.Encode(), "%2C", ",")
+	return shown.Redacted()
 }
 
-// postgresHint says what to change, where the server's words alone do not.
-func postgresHint(err error) string {
-	switch {
-	case pq.As(err, pqerror.InvalidPassword, pqerror.InvalidAuthorizationSpecification) != nil:
-		return " (check the user and the password)"
-	case pq.As(err, pqerror.InvalidCatalogName) != nil:
-		return " (create the database first)"
-	case errors.Is(err, pq.ErrSSLNotSupported):
-		return " (enable TLS on the server, or say sslmode=disable in the URL if the network is trusted)"
-	}
-	return ""
-}
-
-// scrub makes sure that no password is in an error's text, whatever the driver puts there.
+// scrub makes sure that no secret is in an error's text, whatever the driver puts there.
 func scrub(err error, url *neturl.URL) error {
-	password, ok := url.User.Password()
-	if !ok || password == "" {
-		return err
-	}
 	text := err.Error()
-	clean := strings.NewReplacer(password, "xxxxx", neturl.QueryEscape(password), "xxxxx").Replace(text)
+	clean := text
+	for _, secret := range secrets(url) {
+		clean = strings.NewReplacer(secret, "xxxxx", neturl.QueryEscape(secret), "xxxxx").Replace(clean)
+	}
 	if clean == text {
 		return err
 	}

@@ -28,7 +28,7 @@ func newDB(c driver.Connector) *sql.DB { return sql.OpenDB(c) }
 
 // openSQLite opens one connection that writes and a few that only read: SQLite has one writer at a time, and with WAL
 // it does not stand in the readers' way.
-func openSQLite(ctx context.Context, path string, o Options) (writer, reader *sqlx.DB, err error) {
+func openSQLite(ctx context.Context, path string, o Options) (writer, reader *pool, err error) {
 	if path == "" || path == ":memory:" {
 		return nil, nil, errors.New("the database URL sqlite: needs the path of a file, such as sqlite:ganeti-cache.db")
 	}
@@ -85,7 +85,7 @@ func createFile(path string) error {
 	return nil
 }
 
-func connectSQLite(ctx context.Context, path string, cacheKiB int, txlock string, readOnly bool) (*sqlx.DB, error) {
+func connectSQLite(ctx context.Context, path string, cacheKiB int, txlock string, readOnly bool) (*pool, error) {
 	connector, err := sqlite.NewConnector(sqliteDSN(path, cacheKiB, txlock, readOnly))
 	if err != nil {
 		return nil, fmt.Errorf("opening the database %s: %w", path, err)
@@ -96,7 +96,7 @@ func connectSQLite(ctx context.Context, path string, cacheKiB int, txlock string
 	if err := db.GetContext(ctx, &tables, "SELECT count(*) FROM sqlite_master"); err != nil {
 		return nil, errors.Join(sqliteOpenError(path, err), db.Close())
 	}
-	return db, nil
+	return &pool{DB: db}, nil
 }
 
 // sqliteDSN escapes the path, which may hold any of the characters that mean something in a URI. The page size only

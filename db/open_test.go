@@ -156,7 +156,7 @@ func TestOpen_PostgresTLS(t *testing.T) {
 	} {
 		t.Setenv("PGSSLMODE", c.env)
 		u := must(url.Parse(c.url))(t)
-		got := must(url.Parse(db.PostgresDefaults(u)))(t).Query()
+		got := must(url.Parse(must(db.PostgresDefaults(u))(t)))(t).Query()
 		if got.Get("sslmode") != c.want {
 			t.Errorf("%s: sslmode %q, want %q", c.url, got.Get("sslmode"), c.want)
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 	"github.com/pressly/goose/v3"
 )
 
@@ -28,6 +27,14 @@ CREATE TABLE ` + versionTable + ` (
 );
 `
 
+// postgresLimits bounds what a transaction waits for locks, and how long one whose process stands still keeps its own,
+// for its duration and unless the operator said something else. (As parameters of the connection they would be refused by
+// a pooler.)
+const postgresLimits = `
+SELECT set_config(name, '30s', true)
+FROM (VALUES ('lock_timeout'), ('idle_in_transaction_session_timeout')) AS unlimited (name)
+WHERE current_setting(name) = '0'`
+
 func postgresDialect() *dialect {
 	return &dialect{
 		name:       "postgres",
@@ -36,14 +43,13 @@ func postgresDialect() *dialect {
 		script:     postgresScript,
 		forUpdate:  " FOR UPDATE",
 		skipLocked: " FOR UPDATE SKIP LOCKED",
-		patience:   "set_config('lock_timeout', '20s', true) <> '' AND set_config('idle_in_transaction_session_timeout', '30s', true) <> ''",
 		// The oid of the table as the key: unique in the database without claiming a number. Held until commit, so
 		// keep it short: changes are appended last.
 		sequencer:   "SELECT pg_advisory_xact_lock('changes'::regclass::oid::bigint)",
 		schemaTable: "SELECT count(to_regclass(?))",
 		clock:       "clock_timestamp()",
 		clockPlus:   "clock_timestamp() + make_interval(secs => CAST(? AS double precision))",
-		noSync:      "set_config('synchronous_commit', 'off', true) = 'off'",
+		noSync:      "set_config('synchronous_commit', 'off', true) = 'off' AND set_config('lock_timeout', '30s', true) <> ''",
 		search:      postgresSearch(),
 		in:          func(column string) string { return column + " = ANY(?)" },
 		list:        func(values []string) any { return pq.Array(values) },
@@ -59,9 +65,8 @@ func postgresDialect() *dialect {
 			return err
 		},
 		endSessions: postgresEndSessions,
-		retryable: func(err error) bool {
-			return pq.As(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected) != nil
-		},
+		limits:      postgresLimits,
+		retryable:   postgresRetryable,
 	}
 }
 
@@ -169,13 +174,13 @@ SELECT count(*) FROM (
     -- only the role's own sessions: others it may not end
     JOIN pg_stat_activity a ON a.pid = k.pid AND a.usename = current_user AND a.pid <> pg_backend_pid()
     WHERE l.cluster_id = ANY(?) AND r.expires_at < clock_timestamp()
-      AND a.xact_start < r.expires_at - make_interval(secs => CAST(? AS double precision))
+      AND a.xact_start < r.expires_at
 ) s WHERE ended`
 
 // postgresEndSessions ends the sessions of stopped processes. The server's own time-out for idle transactions does not
 // count in the middle of a COPY, where it waits for the client's rows.
-func postgresEndSessions(ctx context.Context, x *txn, clusters []string, ttl time.Duration) (int64, error) {
+func postgresEndSessions(ctx context.Context, x *txn, clusters []string) (int64, error) {
 	var ended int64
-	err := x.get(ctx, &ended, endStuck, pq.Array(clusters), ttl.Seconds()/2)
+	err := x.get(ctx, &ended, endStuck, pq.Array(clusters))
 	return ended, err
 }

@@ -241,7 +241,7 @@ func (b *balance) take(ctx context.Context, share int) error {
 		}
 	}
 	if len(stuck) > 0 {
-		if b.shares.Ended, err = b.x.d.endSessions(ctx, b.x, stuck, b.r.TTL); err != nil {
+		if b.shares.Ended, err = b.x.d.endSessions(ctx, b.x, stuck); err != nil {
 			return fmt.Errorf("ending the sessions that hold %d leases: %w", len(stuck), err)
 		}
 	}

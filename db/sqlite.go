@@ -3,12 +3,10 @@ package db
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // sqliteScript begins the schema as a script, with goose's version table as goose creates it.
@@ -32,7 +30,6 @@ func sqliteDialect() *dialect {
 		schemaTable: "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?",
 		clock:       "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		clockPlus:   "strftime('%Y-%m-%d %H:%M:%f', 'now', CAST(? AS TEXT) || ' seconds')",
-		patience:    "true", // busy_timeout is set for the connection, and a file's lock dies with its process
 		noSync:      "true", // synchronous=NORMAL does not wait for the disk at a commit anyway
 		search:      sqliteSearch(),
 		in:          func(column string) string { return column + " IN (SELECT value FROM json_each(?))" },
@@ -42,14 +39,11 @@ func sqliteDialect() *dialect {
 		load: func(_ context.Context, x *txn, table string, columns []string) (loader, error) {
 			return &valuesLoader{x: x, table: table, columns: columns}, nil
 		},
+		endSessions: func(context.Context, *txn, []string) (int64, error) { return 0, nil },
 		upsert:      upsertValues,
 		setDigests:  sqliteSetDigests,
 		notify:      func(context.Context, *txn, string) error { return nil },
-		endSessions: func(context.Context, *txn, []string, time.Duration) (int64, error) { return 0, nil },
-		retryable: func(err error) bool {
-			code := sqliteCode(err) & 0xff // without the extended part
-			return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
-		},
+		retryable:   func(err error) bool { return sqliteTrouble(err) == TroubleLocked },
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -17,6 +18,9 @@ type Options struct {
 	// ReadOnly says that the caller only reads. A SQLite file that does not exist is then an error that is
 	// ErrSchemaMissing, instead of being created.
 	ReadOnly bool
+	// Silence is how long PostgreSQL may say nothing while it is waited for, before the connection is given up. Default one
+	// minute; migrations may take as long as they need.
+	Silence time.Duration
 	// OwnerTags are the tags of VMs that grant permissions; Apply keeps those grants in step.
 	OwnerTags []OwnerTag
 }
@@ -24,8 +28,8 @@ type Options struct {
 // Store is an open database. It is safe for concurrent use.
 type Store struct {
 	d      *dialect
-	writer *sqlx.DB // transactions that write
-	reader *sqlx.DB // the same as writer in PostgreSQL; a read-only pool in SQLite
+	writer *pool // transactions that write
+	reader *pool // the same as writer in PostgreSQL; a read-only pool in SQLite
 	tables map[Kind]*table
 	owners []OwnerTag
 	claim  claim
@@ -34,10 +38,16 @@ type Store struct {
 // Open connects to the database at url: sqlite:PATH, or postgres://USER@HOST/DATABASE?sslmode=MODE. It does not
 // migrate. A SQLite file that does not exist is created, readable by its owner only.
 //
-// Without sslmode (in the URL or in PGSSLMODE) a connection to PostgreSQL over a unix socket or to this machine is
-// not encrypted, and one to any other host must be, with a certificate that verifies (verify-full).
+// Several hosts may be named (HOST:PORT,HOST:PORT, or the parameters host and port); unless target_session_attrs says
+// otherwise, the first that takes writes is used, and looked for again whenever a connection breaks.
 //
-// Errors never hold the password of the URL.
+// Without sslmode (in the URL or in PGSSLMODE) a connection to PostgreSQL over a unix socket or to this machine is
+// not encrypted, and one to any other host must be, with a certificate that verifies (verify-full); of several hosts, if
+// one is another machine.
+//
+// The Store outlives trouble with the database: no error makes it necessary to open it again, but for a SQLite file that
+// was replaced by another. [TroubleOf] tells the kind of trouble; where a transaction can be tried again to some purpose,
+// it was. Errors never hold the password of the URL.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	s := &Store{tables: make(map[Kind]*table)}
 	for _, k := range kindTables() {
@@ -55,7 +65,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		s.claim.path = claimPath(rest)
 	case "postgres", "postgresql":
 		s.d = postgresDialect()
-		s.writer, err = openPostgres(ctx, url, o.MaxConns)
+		s.writer, err = openPostgres(ctx, url, o)
 		s.reader = s.writer
 	default:
 		return nil, errors.New("the database URL must begin with sqlite:, postgres:// or postgresql://")
@@ -72,7 +82,8 @@ func (s *Store) Close() error {
 	if s.reader != s.writer {
 		err = errors.Join(err, s.reader.Close())
 	}
-	if err != nil {
+	// A connection that broke before has nothing left to close.
+	if err != nil && !isBroken(err) {
 		return fmt.Errorf("closing the database: %w", err)
 	}
 	return nil
@@ -92,11 +103,11 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // DB gives read access for queries that this package does not offer, such as those of tests and tools. SQLite's is
 // read-only.
-func (s *Store) DB() *sqlx.DB { return s.reader }
+func (s *Store) DB() *sqlx.DB { return s.reader.DB }
 
 // Writer is like DB, but may write. It is for tests and for repairs by hand: nothing that goes through it is checked, noted
 // in changes or counted in a generation. SQLite has only this one connection that writes.
-func (s *Store) Writer() *sqlx.DB { return s.writer }
+func (s *Store) Writer() *sqlx.DB { return s.writer.DB }
 
 // tableOf returns the table of a kind that comes in bulk.
 func (s *Store) tableOf(k Kind) (*table, error) {

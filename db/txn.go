@@ -67,52 +67,69 @@ func (s *Store) inTx(ctx context.Context, fn func(ctx context.Context, x *txn) e
 	return err
 }
 
-// retry runs fn again while the database says that another try may succeed.
+// retry runs fn again while the database says that another try may succeed, and adds advice to what remains. A statement
+// outside of a transaction that loses its connection may have run all the same: fn's must do no harm when run twice.
 func (s *Store) retry(ctx context.Context, fn func() error) error {
 	wait := firstWait
 	for try := 1; ; try++ {
 		err := fn()
 		switch {
-		case err == nil || !s.d.retryable(err):
-			return err
+		case err == nil:
+			return nil
+		case !s.d.retryable(err) || ctx.Err() != nil:
+			return advise(ctx, err)
 		case try == maxTries:
-			return fmt.Errorf("giving up after %d tries: %w", try, err)
+			return advise(ctx, fmt.Errorf("giving up after %d tries: %w", try, err))
 		}
 		// Half fixed, half random, so that two losers do not meet again.
 		timer := time.NewTimer(wait/2 + rand.N(wait))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-			return errors.Join(ctx.Err(), err)
+			return advise(ctx, err)
 		case <-timer.C:
 		}
 		wait *= 2
 	}
 }
 
+// tryTx runs fn in one transaction on a connection, which is given up when it broke.
 func (s *Store) tryTx(ctx context.Context, fn func(ctx context.Context, x *txn) error) (err error) {
 	conn, err := s.writer.Connx(ctx)
 	if err != nil {
 		return fmt.Errorf("connecting to the database: %w", err)
 	}
 	defer func() {
+		if s.writer.gaveUp(err) {
+			discard(conn)
+		}
 		// A connection that broke in the transaction is reported by the transaction already.
 		if closeErr := conn.Close(); err == nil && closeErr != nil {
 			err = fmt.Errorf("returning the connection: %w", closeErr)
 		}
 	}()
+	return s.transact(ctx, conn, fn)
+}
+
+func (s *Store) transact(ctx context.Context, conn *sqlx.Conn, fn func(ctx context.Context, x *txn) error) error {
 	// The context is that of each statement, not of the transaction: database/sql would answer its end with a ROLLBACK of
 	// its own accord, in the middle of a COPY, where lib/pq waits for ever for what the server says to that.
 	tx, err := conn.BeginTxx(context.WithoutCancel(ctx), nil)
 	if err != nil {
-		return fmt.Errorf("beginning a transaction: %w", err)
+		return fmt.Errorf("beginning a transaction: %w", standbyError(err))
 	}
 	defer tx.Rollback()
-	if err := fn(ctx, &txn{Tx: tx, conn: conn, d: s.d}); err != nil {
+	x := &txn{Tx: tx, conn: conn, d: s.d}
+	if s.d.limits != "" {
+		if _, err := x.exec(ctx, s.d.limits); err != nil {
+			return fmt.Errorf("limiting a transaction: %w", err)
+		}
+	}
+	if err := fn(ctx, x); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("committing: %w", err)
+		return commitError(err)
 	}
 	return nil
 }

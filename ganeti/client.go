@@ -3,13 +3,11 @@ package ganeti
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"net"
 	"net/url"
-	"strconv"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,9 +29,20 @@ const infoPath = "/2/info"
 // request at a time; others wait until theirs is next or their context ends.
 // Every request has a connection of its own, because RAPI closes it after the
 // answer; the TLS session is resumed.
+//
+// A cluster may have several addresses, of which one is the master's. A request
+// goes to the one that served last, and on to the next, once round the list,
+// while an address cannot be reached, fails the TLS check, closes the
+// connection without an answer, lets a phase time out before the answer begins,
+// or answers 502, 503 or 504. Any other answer is the cluster's and final.
+// Timeouts.Total covers all addresses together, and each answer is whole from
+// one of them: it says from which, and the caller has to make sure that it is
+// the same cluster.
 type Client struct {
-	dialer  dialer
-	host    string // as in the Host header
+	dialers []dialer // one for each address, in the order of the settings
+	// serving is the index of the address to ask first.
+	serving atomic.Int64
+	total   time.Duration
 	maxBody int64
 	turn    chan struct{}
 	buffers *sync.Pool
@@ -57,29 +66,40 @@ func newClient(s Settings, ca []byte, buffers *sync.Pool) (*Client, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	host, port, err := s.HostPort()
+	addresses, err := s.Addresses()
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := s.TLS.config(host, ca)
-	if err != nil {
-		return nil, err
-	}
-	address := net.JoinHostPort(host, strconv.Itoa(port))
+	timeouts := s.Timeouts.withDefaults()
 	c := &Client{
-		dialer:      dialer{address: address, timeouts: s.Timeouts.withDefaults(), config: cfg},
-		host:        address,
+		total:       timeouts.Total,
 		maxBody:     s.maxBody(),
 		turn:        make(chan struct{}, 1),
 		buffers:     buffers,
 		credentials: func() (string, string) { return s.Username, s.Password.Reveal() },
 		scrub:       scrubber(s.Username, s.Password.Reveal()),
 	}
+	for i, a := range addresses {
+		cfg, err := s.TLS.config(a.Host, ca)
+		if err != nil {
+			return nil, err
+		}
+		c.dialers = append(c.dialers, dialer{address: a, timeouts: timeouts, config: cfg})
+		if a == s.Start {
+			c.start(i)
+		}
+	}
 	return c, nil
 }
 
-// String names the cluster's address.
-func (c *Client) String() string { return "RAPI at " + c.dialer.address }
+// String names the cluster's addresses.
+func (c *Client) String() string {
+	names := make([]string, 0, len(c.dialers))
+	for _, d := range c.dialers {
+		names = append(names, d.address.String())
+	}
+	return "RAPI at " + strings.Join(names, ", ")
+}
 
 // Answer is a small answer, read whole.
 type Answer struct {
@@ -89,6 +109,8 @@ type Answer struct {
 	Duration time.Duration
 	// Bytes counts the body as received.
 	Bytes int64
+	// Address is the one that answered.
+	Address Address
 	// Body is the JSON value without the white space around it.
 	Body []byte
 }
@@ -120,7 +142,7 @@ func (c *Client) object(ctx context.Context, path string) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{StartedAt: m.startedAt, Duration: m.duration, Bytes: m.bytes, Body: body}, nil
+	return Answer{StartedAt: m.startedAt, Duration: m.duration, Bytes: m.bytes, Address: m.address, Body: body}, nil
 }
 
 // Bulk fetches a resource with bulk=1 and compares its items with the ones on
@@ -140,49 +162,8 @@ func (c *Client) Bulk(ctx context.Context, r Resource, known *Index) (*Delta, er
 	if err != nil {
 		return nil, err
 	}
-	delta.StartedAt, delta.Duration, delta.Bytes = m.startedAt, m.duration, m.bytes
+	delta.StartedAt, delta.Duration, delta.Bytes, delta.Address = m.startedAt, m.duration, m.bytes, m.address
 	return delta, nil
-}
-
-// measure is when a request started, how long it took and what it brought.
-type measure struct {
-	startedAt time.Time
-	duration  time.Duration
-	bytes     int64
-}
-
-// get waits for its turn, sends one request and hands the body of a 200 to
-// read, which must consume it to the end.
-func (c *Client) get(ctx context.Context, path string, read func(io.Reader, int64) error) (measure, error) {
-	if err := c.acquire(ctx); err != nil {
-		return measure{}, fmt.Errorf("waiting for another request to %s: %w", c.dialer.address, err)
-	}
-	defer c.release()
-	start := time.Now()
-	total, cancel := context.WithTimeout(ctx, c.dialer.timeouts.Total)
-	defer cancel()
-	n, err := c.exchange(total, path, read)
-	if err != nil {
-		if _, ok := errors.AsType[*StatusError](err); !ok { // which names the request itself
-			err = fmt.Errorf("GET %s: %w", path, c.explain(ctx, total, err))
-		}
-		return measure{}, fmt.Errorf("%s: %w", c.dialer.address, err)
-	}
-	return measure{startedAt: start.UTC().Truncate(time.Microsecond), duration: time.Since(start), bytes: n}, nil
-}
-
-// explain replaces what a closed connection says by why it was closed.
-func (c *Client) explain(caller, total context.Context, err error) error {
-	switch {
-	case errors.Is(caller.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%w: %w before the answer was complete", ErrTimeout, caller.Err())
-	case caller.Err() != nil:
-		return caller.Err()
-	case total.Err() != nil:
-		return &TimeoutError{Phase: "total", After: c.dialer.timeouts.Total}
-	default:
-		return err
-	}
 }
 
 func (c *Client) acquire(ctx context.Context) error {

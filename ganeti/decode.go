@@ -2,6 +2,7 @@ package ganeti
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -18,11 +19,16 @@ const (
 	// maxText bounds a typed text, in bytes: PostgreSQL refuses index rows of
 	// more than about 2,700 bytes.
 	maxText = 1024
-	maxUUID = 64
-	maxName = 255
+	// maxTexts bounds a list of texts; Ganeti itself allows 4,096 tags.
+	maxTexts = 10_000
+	maxUUID  = 64
+	maxName  = 255
 )
 
-var errTooLong = fmt.Errorf("a text of more than %d bytes", maxText)
+var (
+	errTooLong = fmt.Errorf("a text of more than %d bytes", maxText)
+	errTooMany = fmt.Errorf("a list of more than %d texts", maxTexts)
+)
 
 // lenient accepts what Python's json module sends and what it accepts: names
 // twice (the last one counts) and text that is not UTF-8.
@@ -93,15 +99,19 @@ func kindName(k jsontext.Kind) string {
 }
 
 // identity is a field that says which object the item is. It must be a proper
-// string; anything else would tie the item to the wrong row.
+// string; anything else would tie the item to the wrong row. Given twice with
+// different texts it is none: the item is two that have run into each other, and
+// taking it for one of them would make the other one seem to be gone.
 type identity struct {
 	text  string
 	found string // what came instead of a string; "" if nothing or a string came
+	first string // the first text that came
+	twice bool   // and another one came after it
 }
 
 // UnmarshalJSONFrom takes whatever comes; check judges it.
 func (id *identity) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	*id = identity{}
+	*id = identity{first: id.first, twice: id.twice}
 	kind := dec.PeekKind()
 	if kind == '{' || kind == '[' {
 		id.found = kindName(kind)
@@ -113,6 +123,8 @@ func (id *identity) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	}
 	if kind == '"' {
 		id.text = tok.String()
+		id.first = cmp.Or(id.first, id.text)
+		id.twice = id.twice || id.text != id.first
 		return nil
 	}
 	id.found = kindName(kind)
@@ -128,6 +140,8 @@ func (id *identity) check(field string, limit int) error {
 		return fmt.Errorf("%s: a JSON string is needed, found %s", field, id.found)
 	case id.text == "":
 		return fmt.Errorf("%s: is missing or empty", field)
+	case id.twice:
+		return fmt.Errorf("%s: is given twice, with different texts", field)
 	case len(id.text) > limit:
 		return fmt.Errorf("%s: %d bytes, at most %d are possible", field, len(id.text), limit)
 	case strings.ContainsFunc(id.text, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }):

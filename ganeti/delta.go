@@ -3,6 +3,7 @@ package ganeti
 import (
 	"hash/maphash"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,8 @@ type Delta struct {
 	Duration time.Duration
 	// Bytes counts the body as received.
 	Bytes int64
+	// Address is the one that answered.
+	Address Address
 	// Items counts the items of the answer, known ones included.
 	Items int
 
@@ -43,8 +46,11 @@ func (d *Delta) Each() iter.Seq2[int, []byte] { return d.spool.each }
 // among Each. The slice must not be changed.
 func (d *Delta) Missing() []string { return d.missing }
 
-// Unchanged reports that the answer holds just what is on record.
-func (d *Delta) Unchanged() bool { return d.Changed() == 0 && len(d.missing) == 0 }
+// Unchanged reports that the answer holds just what is on record, and that the
+// one before it did so too: an item of that one which was not remembered is gone.
+func (d *Delta) Unchanged() bool {
+	return d.Changed() == 0 && len(d.missing) == 0 && !d.known.partial
+}
 
 // Index returns the index for the next answer. keys[i] is the key of the
 // changed item i; with "" (or beyond the end of keys) the item is not
@@ -52,9 +58,14 @@ func (d *Delta) Unchanged() bool { return d.Changed() == 0 && len(d.missing) == 
 // although this answer lacks them: Missing reports them next time as well,
 // unless an item of that key is recognised.
 //
+// Of a key that several items of this answer have, and not all of them known as
+// they are, none is remembered: which of them the caller has on record is not
+// known here. All of them count as changed next time, and the key stays on
+// record as a ghost does.
+//
 // An answer that matched in order gives the index it was compared with.
 func (d *Delta) Index(keys, ghosts []string) *Index {
-	if d.order == nil && d.Items == len(d.known.entries) && slices.Equal(ghosts, d.known.ghosts) {
+	if d.order == nil && d.Items == len(d.known.entries) && slices.Equal(ghosts, d.known.ghosts) && !d.known.partial {
 		return d.known
 	}
 	x := &Index{seed: d.seed, entries: make([]entry, 0, d.Items)}
@@ -65,12 +76,39 @@ func (d *Delta) Index(keys, ghosts []string) *Index {
 		x.entries = append(x.entries, d.known.entries[:d.Items]...)
 		return x
 	}
+	x.partial = len(keys) < d.Changed() || slices.Contains(keys, "")
+	shared := d.shared(keys)
 	for item, i := range d.order {
-		if e, ok := d.remembered(item, int(i), keys); ok {
+		if e, ok := d.remembered(item, int(i), keys); ok && !shared[e.key] {
 			x.entries = append(x.entries, e)
 		}
 	}
+	for _, key := range slices.Sorted(maps.Keys(shared)) {
+		x.ghosts = append(x.ghosts, strings.Clone(key))
+	}
 	return x
+}
+
+// shared returns the keys that a changed item has in common with another item
+// of the answer.
+func (d *Delta) shared(keys []string) map[string]bool {
+	changed := make(map[string]bool, len(keys)) // true: shared
+	for _, key := range keys[:min(len(keys), d.Changed())] {
+		if key != "" {
+			_, again := changed[key]
+			changed[key] = again || changed[key]
+		}
+	}
+	for _, i := range d.order {
+		if i < 0 {
+			continue
+		}
+		if _, also := changed[d.known.entries[i].key]; also {
+			changed[d.known.entries[i].key] = true
+		}
+	}
+	maps.DeleteFunc(changed, func(_ string, shared bool) bool { return !shared })
+	return changed
 }
 
 func (d *Delta) remembered(item, i int, keys []string) (entry, bool) {

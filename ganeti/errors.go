@@ -32,10 +32,15 @@ var (
 	ErrPinMismatch = fmt.Errorf("%w: certificate does not match the pin", ErrTLS)
 	// ErrRefused is a connection that could not be made.
 	ErrRefused = errors.New("cannot connect")
+
+	// errNoAnswer is an ErrTruncated of which nothing came at all.
+	errNoAnswer = fmt.Errorf("%w: the server closed the connection without an answer", ErrTruncated)
 )
 
 // StatusError is an answer with another status than 200.
 type StatusError struct {
+	// Address is the one that answered so. The text does not name it.
+	Address      Address
 	Method, Path string
 	Status       int
 	// Message and Explain are Ganeti's own words, unescaped, cut to a
@@ -130,14 +135,18 @@ func (e *TimeoutError) Timeout() bool { return true }
 // Reason returns the class of an error of this package as one short label:
 // unauthorized, forbidden, not_found, status, truncated, not_json, too_large,
 // timeout, tls, unreachable, canceled or other; "" for nil. Being canceled
-// wins: whatever else the error says followed from it.
+// wins: whatever else the error says followed from it. Of a request that no
+// address served it is the reason of the one that was asked first.
 func Reason(err error) string {
 	var status *StatusError
+	var round *roundError
 	switch {
 	case err == nil:
 		return ""
 	case errors.Is(err, context.Canceled):
 		return "canceled"
+	case errors.As(err, &round):
+		return Reason(round.causes[0])
 	case errors.Is(err, ErrUnauthorized):
 		return "unauthorized"
 	case errors.Is(err, ErrForbidden):

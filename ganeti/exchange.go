@@ -32,8 +32,8 @@ const (
 // out on purpose: RAPI closes every connection, so there is nothing to pool,
 // and here each phase has its own timeout, no proxy or redirect can come in,
 // and no goroutine outlives the call.
-func (c *Client) exchange(ctx context.Context, path string, read func(io.Reader, int64) error) (int64, error) {
-	conn, raw, err := c.dialer.dial(ctx)
+func (c *Client) exchange(ctx context.Context, d *dialer, path string, read func(io.Reader, int64) error) (int64, error) {
+	conn, raw, err := d.dial(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -41,12 +41,12 @@ func (c *Client) exchange(ctx context.Context, path string, read func(io.Reader,
 	stop := context.AfterFunc(ctx, func() { closeQuietly(raw) })
 	defer stop()
 
-	resp, err := c.roundTrip(ctx, conn, path) //nolint:bodyclose // closing reads on to the end; the connection is closed instead
+	resp, err := c.roundTrip(ctx, d, conn, path) //nolint:bodyclose // closing reads on to the end; the connection is closed instead
 	if err != nil {
 		return 0, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return 0, c.statusError(path, resp)
+		return 0, c.statusError(d.address, path, resp)
 	}
 	if resp.ContentLength > c.maxBody {
 		return 0, fmt.Errorf("%w: %d bytes announced, %d allowed (max_body)", ErrTooLarge, resp.ContentLength, c.maxBody)
@@ -64,8 +64,8 @@ func (c *Client) exchange(ctx context.Context, path string, read func(io.Reader,
 
 // roundTrip sends the request and reads the header of the answer, both within
 // the first-byte timeout.
-func (c *Client) roundTrip(ctx context.Context, conn net.Conn, path string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+c.host+path, http.NoBody)
+func (c *Client) roundTrip(ctx context.Context, d *dialer, conn net.Conn, path string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+d.address.String()+path, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("building the request: %w", err)
 	}
@@ -75,18 +75,18 @@ func (c *Client) roundTrip(ctx context.Context, conn net.Conn, path string) (*ht
 	if user, password := c.credentials(); user != "" {
 		req.SetBasicAuth(user, password)
 	}
-	if err := conn.SetDeadline(time.Now().Add(c.dialer.timeouts.FirstByte)); err != nil {
-		return nil, c.firstByteError(err)
+	if err := conn.SetDeadline(time.Now().Add(d.timeouts.FirstByte)); err != nil {
+		return nil, d.firstByteError(err)
 	}
 	if err := req.Write(conn); err != nil {
-		return nil, c.firstByteError(err)
+		return nil, d.firstByteError(err)
 	}
 	header := &headerReader{r: conn, left: maxHeader}
 	buffered := bufio.NewReader(header)
 	for range maxInterim {
 		resp, err := http.ReadResponse(buffered, req)
 		if err != nil {
-			return nil, c.firstByteError(header.explain(err))
+			return nil, d.firstByteError(header.explain(err))
 		}
 		if resp.StatusCode >= http.StatusOK {
 			header.done = true
@@ -96,17 +96,16 @@ func (c *Client) roundTrip(ctx context.Context, conn net.Conn, path string) (*ht
 	return nil, fmt.Errorf("%w: only interim answers; check that the port is RAPI's", ErrNotJSON)
 }
 
-func (c *Client) firstByteError(err error) error {
+func (d *dialer) firstByteError(err error) error {
 	var timeout net.Error
 	var network *net.OpError
 	switch {
 	case errors.Is(err, ErrTooLarge):
 		return err
 	case errors.As(err, &timeout) && timeout.Timeout():
-		return &TimeoutError{Phase: "first_byte", After: c.dialer.timeouts.FirstByte}
+		return &TimeoutError{Phase: "first_byte", After: d.timeouts.FirstByte}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &network):
-		return fmt.Errorf("%w: the server closed the connection without an answer (%w); "+
-			"RAPI does so when it is overloaded or restarted", ErrTruncated, err)
+		return fmt.Errorf("%w (%w); RAPI does so when it is overloaded or restarted", errNoAnswer, err)
 	default:
 		// The error itself would quote what came, which may be anything.
 		return fmt.Errorf("%w: the answer is not HTTP; check that the port is RAPI's", ErrNotJSON)
@@ -152,8 +151,8 @@ func (r *headerReader) explain(err error) error {
 
 // statusError reads what Ganeti says about the failure. A body that is cut or
 // not Ganeti's changes nothing: the status is the error.
-func (c *Client) statusError(path string, resp *http.Response) error {
-	e := &StatusError{Method: http.MethodGet, Path: path, Status: resp.StatusCode}
+func (c *Client) statusError(at Address, path string, resp *http.Response) error {
+	e := &StatusError{Address: at, Method: http.MethodGet, Path: path, Status: resp.StatusCode}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	if err != nil && len(body) == 0 {
 		return e

@@ -10,6 +10,11 @@ func ReadArray(r io.Reader, buffer []byte, limit int64, known *Index) (*Delta, e
 	return readArray(newWindow(r, buffer, limit), known)
 }
 
+// CutObject reads one body that has to be a JSON object, without a connection.
+func CutObject(r io.Reader, buffer []byte, limit int64) ([]byte, error) {
+	return cutObject(newWindow(r, buffer, limit))
+}
+
 // SpoolSize returns the bytes a delta's spool holds.
 func SpoolSize(d *Delta) int {
 	n := cap(d.spool.open) + 4*cap(d.spool.lengths)

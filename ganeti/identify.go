@@ -3,6 +3,7 @@ package ganeti
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -38,7 +39,7 @@ type person struct {
 	name string
 }
 
-// read consumes an object to its end.
+// read consumes an object, which has to be all there is.
 func (p *person) read(dec *jsontext.Decoder) error {
 	tok, err := dec.ReadToken()
 	if err != nil {
@@ -56,8 +57,13 @@ func (p *person) read(dec *jsontext.Decoder) error {
 			return err
 		}
 	}
-	_, err = dec.ReadToken()
-	return err
+	if _, err = dec.ReadToken(); err != nil {
+		return err
+	}
+	if _, err = dec.ReadToken(); !errors.Is(err, io.EOF) {
+		return errNoObject
+	}
+	return nil
 }
 
 func (p *person) member(name string, dec *jsontext.Decoder) error {

@@ -32,6 +32,7 @@ type Known struct {
 type Index struct {
 	entries  []entry
 	ghosts   []string         // keys on record that the last answer lacked
+	partial  bool             // the last answer held items that are not remembered
 	byDigest map[Digest]int32 // cold only
 	seed     maphash.Seed     // warm only
 }

@@ -113,7 +113,7 @@ func (p *beparams) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 // DecodeInstance reads an item of /2/instances?bulk=1. It fails only for an
 // item that is not a JSON object, whose uuid or name is not a proper string,
-// or that holds a text too long for a column; the error names the field.
+// or that holds a text or a list too long for a column; the error names the field.
 func DecodeInstance(raw []byte) (Instance, error) {
 	w, err := decode[instanceWire](raw)
 	if err != nil {

@@ -117,19 +117,26 @@ func (m *model) advance(t *rapid.T, d *ganeti.Delta, answer []string) *ganeti.In
 		}
 		keys = append(keys, key)
 	}
+	shared := m.shared(answer, keys)
 	var next model
 	fresh := 0
 	for _, it := range answer {
-		if i := slices.Index(m.remembered, it); i >= 0 {
-			next.remember(it, m.keys[i])
-			continue
+		i := slices.Index(m.remembered, it)
+		var key string
+		if i >= 0 {
+			key = m.keys[i]
+		} else {
+			key = keys[fresh]
+			fresh++
 		}
-		if keys[fresh] != "" {
-			next.remember(it, keys[fresh])
+		if (i >= 0 || key != "") && !slices.Contains(shared, key) {
+			next.remember(it, key)
 		}
-		fresh++
 	}
 	if rapid.Bool().Draw(t, "restart") { // the database forgets the order and ghosts are rows like others
+		for _, key := range shared {
+			next.remember("what the row holds of "+key, key)
+		}
 		known := make([]ganeti.Known, len(next.keys))
 		for i, it := range next.remembered {
 			known[i] = ganeti.Known{Key: next.keys[i], Digest: ganeti.DigestOf([]byte(it))}
@@ -140,6 +147,26 @@ func (m *model) advance(t *rapid.T, d *ganeti.Delta, answer []string) *ganeti.In
 	if rapid.Bool().Draw(t, "ghosts") {
 		next.ghosts = d.Missing()
 	}
+	x := d.Index(keys, next.ghosts)
+	next.ghosts = append(slices.Clone(next.ghosts), shared...)
 	*m = next
-	return d.Index(keys, next.ghosts)
+	return x
+}
+
+// shared lists the keys of the changed items, given in order, that another item of the answer has too.
+func (m *model) shared(answer, changed []string) []string {
+	all := slices.Clone(changed)
+	for _, it := range answer {
+		if i := slices.Index(m.remembered, it); i >= 0 {
+			all = append(all, m.keys[i])
+		}
+	}
+	var shared []string
+	for i, key := range changed {
+		if key != "" && slices.Contains(slices.Delete(slices.Clone(all), i, i+1), key) {
+			shared = append(shared, key)
+		}
+	}
+	slices.Sort(shared)
+	return slices.Compact(shared)
 }

@@ -46,7 +46,7 @@ func (p *Pool) Get(s Settings) (*Client, error) {
 	}
 	t := s.Timeouts.withDefaults()
 	id := p.mac("client", hash, t.Connect.String(), t.TLSHandshake.String(), t.FirstByte.String(), t.Total.String(),
-		strconv.FormatInt(s.maxBody(), 10))
+		strconv.FormatInt(s.maxBody(), 10), s.TLS.MinVersion)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if known, ok := p.clients[id]; ok {
@@ -76,8 +76,9 @@ func (p *Pool) Lookup(hash string) (*Client, bool) {
 }
 
 // Hash returns the credentials hash of the settings: the HMAC-SHA256 over
-// host, port, user, password and TLS settings (the CA file's content
-// included), as 64 hexadecimal digits. Timeouts and limits do not count.
+// every host and port in their order, user, password and TLS settings (the CA
+// file's content included), as 64 hexadecimal digits. Timeouts and limits do
+// not count.
 func (p *Pool) Hash(s Settings) (string, error) {
 	hash, _, err := p.hash(s)
 	return hash, err
@@ -104,7 +105,7 @@ func (p *Pool) hash(s Settings) (hash string, ca []byte, err error) {
 	if err := s.Validate(); err != nil {
 		return "", nil, err
 	}
-	host, port, err := s.HostPort()
+	addresses, err := s.Addresses()
 	if err != nil {
 		return "", nil, err
 	}
@@ -119,8 +120,15 @@ func (p *Pool) hash(s Settings) (hash string, ca []byte, err error) {
 		}
 		pin = hex.EncodeToString(sum[:])
 	}
-	return p.mac("credentials", host, strconv.Itoa(port), s.Username, s.Password.Reveal(),
-		pin, string(ca), s.TLS.ServerName, strconv.FormatBool(s.TLS.InsecureSkipVerify)), ca, nil
+	first := addresses[0]
+	fields := []string{
+		"credentials", first.Host, strconv.Itoa(first.Port), s.Username, s.Password.Reveal(),
+		pin, string(ca), s.TLS.ServerName, strconv.FormatBool(s.TLS.InsecureSkipVerify),
+	}
+	for _, a := range addresses[1:] {
+		fields = append(fields, a.Host, strconv.Itoa(a.Port))
+	}
+	return p.mac(fields...), ca, nil
 }
 
 // mac hashes the fields with their lengths in front, so that no two lists of

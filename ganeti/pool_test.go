@@ -31,6 +31,8 @@ func TestPool_SameSettingsSameClient(t *testing.T) {
 		{"the body limit", func(s *ganeti.Settings) { s.MaxBody = 1 }, true, false},
 		{"host", func(s *ganeti.Settings) { s.URL = "https://rapi2.example.org" }, false, false},
 		{"port", func(s *ganeti.Settings) { s.URL += ":5081" }, false, false},
+		{"a second address", func(s *ganeti.Settings) { s.URL += ",https://b" }, false, false},
+		{"where to start", func(s *ganeti.Settings) { s.Start = ganeti.Address{Host: "rapi.example.org", Port: 5080} }, true, true},
 		{"user", func(s *ganeti.Settings) { s.Username = "gwm2" }, false, false},
 		{"password", func(s *ganeti.Settings) { s.Password += "x" }, false, false},
 		{"a border moved", func(s *ganeti.Settings) { s.Username, s.Password = "gw", "m"+testPassword }, false, false},
@@ -71,6 +73,22 @@ func mustPool(tb testing.TB, p *ganeti.Pool, s ganeti.Settings) (string, *ganeti
 		tb.Fatal(err)
 	}
 	return hash, c
+}
+
+// TestPool_HashOfOneAddress keeps the hashes that databases hold since there was one address only.
+func TestPool_HashOfOneAddress(t *testing.T) {
+	t.Parallel()
+	p := ganeti.NewPool([]byte("key"))
+	hash, _ := mustPool(t, p, ganeti.Settings{URL: "https://rapi.example.org", Username: "gwm", Password: testPassword})
+	const want = "88c60771e28107b4fb621d48a482a0d30ef4e158a17cf1a41318a766dae4c259"
+	if hash != want {
+		t.Errorf("got %s, want %s", hash, want)
+	}
+	order, _ := mustPool(t, p, ganeti.Settings{URL: "https://a,https://b"})
+	swapped, _ := mustPool(t, p, ganeti.Settings{URL: "https://b,https://a"})
+	if order == swapped {
+		t.Error("the order of the addresses makes no difference")
+	}
 }
 
 func TestPool_HashIsKeyed(t *testing.T) {

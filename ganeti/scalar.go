@@ -69,6 +69,9 @@ func (l *texts) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	}
 	list := texts{}
 	err := readArrayOf(dec, func() error {
+		if len(list) == maxTexts {
+			return errTooMany
+		}
 		var t text
 		err := t.UnmarshalJSONFrom(dec)
 		list = append(list, string(t))

@@ -33,3 +33,11 @@ func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`
 
 // MarshalText returns a placeholder; YAML encoders use it too.
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Format prints the settings without the password. Without it, a verb that
+// does not fit, such as %s for a pointer inside a list, has fmt print what it
+// finds without asking Password how.
+func (s Settings) Format(f fmt.State, verb rune) {
+	type plain Settings
+	fmt.Fprintf(f, fmt.FormatString(f, verb), plain(s))
+}

@@ -3,9 +3,6 @@ package ganeti
 import (
 	"errors"
 	"fmt"
-	"net/netip"
-	"net/url"
-	"strconv"
 	"strings"
 )
 
@@ -20,8 +17,13 @@ const (
 // MaxBody mean the defaults. A Settings value is never changed by this package.
 type Settings struct {
 	// URL is https://host[:port], nothing else; the port defaults to 5080.
-	// IPv6 addresses go in brackets.
+	// IPv6 addresses go in brackets. Several addresses of the same cluster,
+	// separated by commas, are tried in turn: see [Client].
 	URL string
+	// Start is the address to ask first: the one that served last, as far as
+	// the caller remembers. It concerns a client that is made now, and only if
+	// it is among those of URL. It is no part of the credentials hash.
+	Start Address
 	// Username and Password are sent as HTTP basic authentication. Both may be
 	// empty: RAPI without --require-authentication answers GETs of anyone.
 	Username string
@@ -38,7 +40,7 @@ type Settings struct {
 // Validate checks everything that can be checked without a connection or a
 // file. Its error names each key that is wrong, one sentence each.
 func (s Settings) Validate() error {
-	_, _, urlErr := s.HostPort()
+	_, urlErr := s.Addresses()
 	errs := []error{urlErr, s.TLS.Validate(), s.Timeouts.withDefaults().Validate()}
 	if strings.Contains(s.Username, ":") {
 		errs = append(errs, errors.New("username: a colon cannot be sent in HTTP basic authentication"))
@@ -57,57 +59,6 @@ func (s Settings) Validate() error {
 		errs = append(errs, fmt.Errorf("max_body: must be positive, got %d", s.MaxBody))
 	}
 	return errors.Join(errs...)
-}
-
-// HostPort returns the host (lower case, IPv6 without brackets) and the port
-// that URL names. The error names the key rapi and never quotes credentials.
-func (s Settings) HostPort() (host string, port int, err error) {
-	if s.URL == "" {
-		return "", 0, errors.New("rapi: is empty; write https://HOST:5080")
-	}
-	// Before parsing: a parse error would quote the text, password and all.
-	if strings.Contains(s.URL, "@") {
-		return "", 0, errors.New("rapi: must not hold a user or a password; use username and password_file")
-	}
-	u, err := url.Parse(s.URL)
-	if err != nil {
-		if parse, ok := errors.AsType[*url.Error](err); ok {
-			err = parse.Err
-		}
-		return "", 0, fmt.Errorf("rapi: %.80q is not a URL (%w); write https://HOST:5080", s.URL, err)
-	}
-	if err := checkURL(u, s.URL); err != nil {
-		return "", 0, err
-	}
-	port = DefaultPort
-	if p := u.Port(); p != "" {
-		n, err := strconv.ParseUint(p, 10, 16)
-		if err != nil || n == 0 {
-			return "", 0, fmt.Errorf("rapi: %q is not a port (1 to 65535)", p)
-		}
-		port = int(n)
-	}
-	return strings.ToLower(u.Hostname()), port, nil
-}
-
-func checkURL(u *url.URL, text string) error {
-	switch {
-	case u.Scheme == "http":
-		return errors.New("rapi: RAPI speaks TLS only; write https:// instead of http://")
-	case u.Scheme != "https":
-		return fmt.Errorf("rapi: %.80q does not start with https://; write https://HOST:5080", text)
-	case u.Hostname() == "":
-		return fmt.Errorf("rapi: %.80q names no host; write https://HOST:5080", text)
-	case u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "":
-		return fmt.Errorf("rapi: %.80q must end after the port; RAPI's paths are known", text)
-	case strings.HasPrefix(u.Host, "["):
-		if _, err := netip.ParseAddr(u.Hostname()); err != nil {
-			return fmt.Errorf("rapi: %.80q is not an IPv6 address", u.Hostname())
-		}
-	case strings.ContainsFunc(u.Hostname(), func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return fmt.Errorf("rapi: %.80q is not a host name", u.Hostname())
-	}
-	return nil
 }
 
 func hasControl(s string) bool {

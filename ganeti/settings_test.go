@@ -80,6 +80,12 @@ func TestSettings_Validate(t *testing.T) {
 		{"white space", ganeti.Settings{URL: "https://h h"}, "rapi:"},
 		{"userinfo", ganeti.Settings{URL: "https://u:hunter2@h"}, "must not hold a user or a password"},
 		{"broken userinfo", ganeti.Settings{URL: "https://u:hunter2/%@h:x"}, "must not hold a user or a password"},
+		{"several", ganeti.Settings{URL: "https://a, https://b:5081,https://[::1]"}, ""},
+		{"one of several", ganeti.Settings{URL: "https://a,http://b"}, "rapi: address 2 of 2: RAPI speaks TLS only"},
+		{"a comma too many", ganeti.Settings{URL: "https://a,"}, "rapi: address 2 of 2: is empty"},
+		{"twice", ganeti.Settings{URL: "https://a,https://b,https://A:5080/"}, "rapi: names a:5080 twice"},
+		{"userinfo in one of several", ganeti.Settings{URL: "https://a,https://u:hunter2@b"}, "must not hold a user or a password"},
+		{"a comma in the userinfo", ganeti.Settings{URL: "https://u:hunter2,x@b"}, "must not hold a user or a password"},
 		{"password alone", ganeti.Settings{URL: "https://h", Password: "p"}, "username: is empty although"},
 		{"colon", ganeti.Settings{URL: "https://h", Username: "a:b", Password: "p"}, "username: a colon"},
 		{"line break in the user", ganeti.Settings{URL: "https://h", Username: "a\n"}, "username: contains a control"},
@@ -140,6 +146,25 @@ func TestSettings_HostPort(t *testing.T) {
 		if err != nil || host != tt.host || port != tt.port {
 			t.Errorf("%s: got %q, %d, %v", tt.url, host, port, err)
 		}
+	}
+}
+
+func TestSettings_Addresses(t *testing.T) {
+	t.Parallel()
+	s := ganeti.Settings{URL: "https://B.example.org,https://a:443 , https://[::1]"}
+	got, err := s.Addresses()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []ganeti.Address{{Host: "b.example.org", Port: 5080}, {Host: "a", Port: 443}, {Host: "::1", Port: 5080}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("addresses (-want +got):\n%s", diff)
+	}
+	if text := got[2].String(); text != "[::1]:5080" {
+		t.Errorf("an IPv6 address reads %s", text)
+	}
+	if host, port, err := s.HostPort(); host != "b.example.org" || port != 5080 || err != nil {
+		t.Errorf("the first is %s, %d, %v", host, port, err)
 	}
 }
 

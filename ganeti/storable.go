@@ -10,13 +10,16 @@ import "fmt"
 // The result is always valid JSON; it is raw itself, without any allocation,
 // when nothing had to be replaced. The error says at which byte the item stops
 // being JSON, or that it nests more than 100 deep.
-func Storable(raw []byte) ([]byte, error) { return rewrite(raw, true) }
+//
+// The secret keys are those of the built-in list; [Redactor.Storable] knows
+// more.
+func Storable(raw []byte) ([]byte, error) { return rewrite(raw, true, nil) }
 
 // repair is Storable without the redaction.
-func repair(raw []byte) ([]byte, error) { return rewrite(raw, false) }
+func repair(raw []byte) ([]byte, error) { return rewrite(raw, false, nil) }
 
-func rewrite(raw []byte, redact bool) ([]byte, error) {
-	w := rewriter{in: raw, redact: redact}
+func rewrite(raw []byte, redact bool, list *Redactor) ([]byte, error) {
+	w := rewriter{in: raw, redact: redact, list: list}
 	w.space()
 	if err := w.value(1); err != nil {
 		return nil, err
@@ -36,6 +39,7 @@ type rewriter struct {
 	in     []byte
 	pos    int
 	redact bool
+	list   *Redactor
 
 	out    []byte
 	copied int // in[:copied] is in out
@@ -171,7 +175,7 @@ func (w *rewriter) member(depth int) error {
 	if err := w.text(); err != nil {
 		return err
 	}
-	hide := w.redact && isSecret(w.in[name:w.pos-1])
+	hide := w.redact && w.list.isSecret(w.in[name:w.pos-1])
 	if w.space(); w.peek() != ':' {
 		return w.errorf("a colon is missing")
 	}

@@ -1,6 +1,9 @@
 package ganeti
 
-import "hash/maphash"
+import (
+	"fmt"
+	"hash/maphash"
+)
 
 // readArray reads a body that is one JSON array, to its end, and compares the
 // items with the known ones. Nothing but a complete array gives a Delta.
@@ -33,6 +36,9 @@ func readItems(w *window, m *matcher) error {
 	for {
 		if !ok {
 			return w.ended("the array is not closed")
+		}
+		if int64(m.items) >= w.maxItems() {
+			return fmt.Errorf("%w: a list of more than %d items (max_body allows so many of %d bytes)", ErrTooLarge, m.items, minItem)
 		}
 		if err := readItem(w, m); err != nil {
 			return err

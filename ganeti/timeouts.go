@@ -9,8 +9,8 @@ import (
 
 // Timeouts bound the phases of one request. Each starts where the one before
 // it ended, except Total, which covers the request from dialling to the last
-// byte of the body. The time spent waiting for another request of the same
-// [Client] is not counted.
+// byte of the body, all addresses that are tried together. The time spent
+// waiting for another request of the same [Client] is not counted.
 type Timeouts struct {
 	// Connect bounds name resolution and the TCP connection.
 	Connect time.Duration

@@ -34,6 +34,10 @@ type TLS struct {
 	ServerName string
 	// InsecureSkipVerify trusts anyone who answers.
 	InsecureSkipVerify bool
+	// MinVersion is the oldest version of TLS that is spoken: "1.2" (the
+	// default), "1.3", or for a RAPI that knows nothing newer "1.0" or "1.1",
+	// which are broken: see [TLS.Outdated].
+	MinVersion string
 }
 
 // Validate checks the settings against each other without reading CAFile.
@@ -51,6 +55,9 @@ func (t TLS) Validate() error {
 	}
 	if t.InsecureSkipVerify {
 		chosen = append(chosen, "tls.insecure_skip_verify")
+	}
+	if _, err := t.minVersion(); err != nil {
+		errs = append(errs, err)
 	}
 	if len(chosen) > 1 {
 		errs = append(errs, fmt.Errorf("%s: choose one, they exclude each other", strings.Join(chosen, " and ")))
@@ -113,8 +120,13 @@ func (t TLS) config(host string, ca []byte) (*tls.Config, error) {
 	if name == "" {
 		name = host
 	}
+	oldest, err := t.minVersion()
+	if err != nil {
+		return nil, err
+	}
 	cfg := &tls.Config{
-		MinVersion:         tls.VersionTLS12,
+		MinVersion:         oldest,
+		CipherSuites:       cipherSuites(oldest),
 		ServerName:         name,
 		ClientSessionCache: tls.NewLRUClientSessionCache(1),
 	}

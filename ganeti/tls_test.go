@@ -156,7 +156,7 @@ func TestFetchCertificate(t *testing.T) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}
-	for _, target := range []string{"", "u:" + testPassword + "@h", "h:x", "http://h"} {
+	for _, target := range []string{"", "u:" + testPassword + "@h", "h:x", "http://h", "h,https://h2"} {
 		_, err := ganeti.FetchCertificate(t.Context(), target, ganeti.Timeouts{})
 		if err == nil || leaks(err.Error(), testPassword) {
 			t.Errorf("%q: got %v", target, err)

@@ -16,6 +16,13 @@ const (
 	// maxItem bounds one item of a bulk answer, and a whole small answer. A
 	// network of a /16 has a map of 64 KiB; nothing comes near 16 MiB.
 	maxItem = 16 << 20
+	// minItem is how long the items of a large answer are at least, on average;
+	// Ganeti's smallest objects, groups and networks, have some hundred bytes.
+	// What is remembered and stored of each item costs about as much memory, so
+	// that an answer of millions of tiny ones would escape max_body.
+	minItem = 256
+	// manyItems is how many items any answer may have, however short.
+	manyItems = 10_000
 	// maxIdleReads is how many reads in a row may bring nothing.
 	maxIdleReads = 100
 )
@@ -64,6 +71,9 @@ func (w *window) release() []byte {
 	}
 	return w.buf
 }
+
+// maxItems is how many items an answer of the largest size may have.
+func (w *window) maxItems() int64 { return max(manyItems, w.max/minItem) }
 
 func (w *window) bytes() []byte { return w.buf[w.start:w.end] }
 

@@ -72,7 +72,9 @@ func (s fakeSource) Item(context.Context, ganeti.Resource, string) (ganeti.Answe
 	panic("the tests that use this source never ask about one object")
 }
 
-func (s *fakeStore) Claim(context.Context) (func() error, error) { return func() error { return nil }, nil }
+func (s *fakeStore) Claim(context.Context) (func() error, error) {
+	return func() error { return nil }, nil
+}
 
 // Share gives every cluster to the only replica there is.
 func (s *fakeStore) Share(_ context.Context, r db.Replica, clusters []int64) (db.Shares, error) {

@@ -17,6 +17,7 @@ func (r *run) refreshInfo(ctx context.Context) (kr KindResult) {
 		kr.Err = err
 		return kr
 	}
+	r.proven = a.Address
 	kr.Objects, kr.Bytes, kr.Duration = 1, a.Bytes, a.Duration
 	digest := ganeti.DigestOf(a.Body)
 	fresh := r.fresh[db.KindCluster]
@@ -25,9 +26,15 @@ func (r *run) refreshInfo(ctx context.Context) (kr KindResult) {
 			Kind: db.KindCluster, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
 			NextDue: r.t.plan.next(db.KindCluster, a.StartedAt), Generation: fresh.Generation,
 		})
+		kr.Err = r.recordServing(ctx, a.Address, false)
 		return kr
 	}
-	kr.Outcome, kr.Err = r.applyInfo(ctx, a, digest)
+	if kr.Outcome, kr.Err = r.applyInfo(ctx, a, digest); Reason(kr.Err) == "other_cluster" {
+		distrust(r.src, a.Address)
+	}
+	if kr.Err == nil {
+		kr.Err = r.recordServing(ctx, a.Address, true)
+	}
 	return kr
 }
 
@@ -40,7 +47,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 	if row.UUID != "" && row.UUID != info.UUID {
 		return db.Outcome{}, &OtherClusterError{Want: row.UUID, Got: info.UUID}
 	}
-	body, err := ganeti.Storable(a.Body)
+	body, err := r.u.opts.Redact.Storable(a.Body)
 	if err != nil {
 		return db.Outcome{}, err
 	}
@@ -55,6 +62,8 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 		Lease: r.lease, DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
 	})
 	switch {
+	case errors.Is(err, db.ErrConflict) && row.UUID == "":
+		return out, &supersededError{err} // nobody has compared the uuid of this answer with the one on record
 	case errors.Is(err, db.ErrConflict):
 		return out, nil // another process has stored a newer answer
 	case err != nil:
@@ -71,6 +80,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 // starts over once, from the database's record.
 func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 	kr.Kind = k.name
+	k.redact = r.u.opts.Redact
 	defer func() {
 		if p := recover(); p != nil {
 			r.t.forget()
@@ -87,6 +97,9 @@ func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 		delta, err := r.src.Bulk(ctx, k.resource, known.value)
 		if err != nil {
 			kr.Err = err
+			return kr
+		}
+		if kr.Err = sameAddress(r.proven, delta.Address); kr.Err != nil {
 			return kr
 		}
 		kr.Objects, kr.Bytes, kr.Duration = delta.Items, delta.Bytes, delta.Duration

@@ -16,6 +16,8 @@ type kind struct {
 	// expires says that Ganeti itself drops objects of this kind in bulk, as it archives old jobs: many at once is no
 	// reason to suspect the answer.
 	expires bool
+	// redact says which values of an item are secret; nil is the built-in list.
+	redact *ganeti.Redactor
 }
 
 // kinds lists what is cached beside the cluster itself, in the order of a refresh: groups and nodes first cost little
@@ -33,7 +35,7 @@ func kinds() []kind {
 // item turns the bytes of one object into what the store applies: a row, or the reason why there is none.
 func (k kind) item(raw []byte) db.Item {
 	it := db.Item{Digest: ganeti.DigestOf(raw)}
-	info, storeErr := ganeti.Storable(raw)
+	info, storeErr := k.redact.Storable(raw)
 	if storeErr == nil {
 		// Storable may hand back its input, which the spool reuses.
 		info = bytes.Clone(info)

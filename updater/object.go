@@ -152,7 +152,7 @@ func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) 
 	}
 	q := &question{u: u, store: store, o: o}
 	err = q.ask(ctx, t.cluster)
-	if err == nil || Reason(err) == "canceled" || Reason(err) == "database" {
+	if err == nil || Reason(err) == "canceled" || databaseTrouble(err) {
 		return err
 	}
 	now := u.now().UTC()
@@ -186,6 +186,7 @@ func (q *question) ask(ctx context.Context, c Cluster) error {
 	if !ok {
 		return fmt.Errorf("kind %s has no single objects", q.o.kind)
 	}
+	k.redact = q.u.opts.Redact
 	a, err := q.src.Item(ctx, k.resource, q.o.label())
 	if err != nil && !errors.Is(err, ganeti.ErrNotFound) {
 		return err
@@ -206,10 +207,14 @@ func (q *question) ask(ctx context.Context, c Cluster) error {
 // askByUUID settles what became of a VM whose name no longer leads to it. named is what answers to the name now, if
 // anything does.
 func (q *question) askByUUID(ctx context.Context, k kind, named ganeti.Answer) error {
-	if err := q.sameCluster(ctx); err != nil {
+	proven, err := q.sameCluster(ctx)
+	if err != nil {
 		return err
 	}
 	if named.Body != nil {
+		if err := sameAddress(proven, named.Address); err != nil {
+			return err
+		}
 		it := k.item(named.Body)
 		if it.Row == nil {
 			return fmt.Errorf("the answer about %s cannot be stored: %s", q.o.label(), it.Reason)
@@ -225,8 +230,14 @@ func (q *question) askByUUID(ctx context.Context, k kind, named ganeti.Answer) e
 	a, err := q.src.Item(ctx, k.resource, q.o.uuid)
 	switch {
 	case errors.Is(err, ganeti.ErrNotFound):
+		if err := sameAddress(proven, refusedBy(err)); err != nil {
+			return err
+		}
 		return q.observe(ctx, db.Observation{StartedAt: asked, Gone: q.o.uuid})
 	case err != nil:
+		return err
+	}
+	if err := sameAddress(proven, a.Address); err != nil {
 		return err
 	}
 	it := k.item(a.Body)
@@ -236,24 +247,26 @@ func (q *question) askByUUID(ctx context.Context, k kind, named ganeti.Answer) e
 	return q.observe(ctx, db.Observation{StartedAt: a.StartedAt, Item: it})
 }
 
-// sameCluster makes sure that the cluster on record answers, before its silence about an object is believed.
-func (q *question) sameCluster(ctx context.Context) error {
+// sameCluster makes sure that the cluster on record answers, before its silence about an object is believed, and gives
+// the address at which it does.
+func (q *question) sameCluster(ctx context.Context) (ganeti.Address, error) {
 	row, err := q.store.ClusterByName(ctx, q.o.cluster)
 	if err != nil {
-		return &storeError{err}
+		return ganeti.Address{}, &storeError{err}
 	}
 	a, err := q.src.Info(ctx)
 	if err != nil {
-		return err
+		return ganeti.Address{}, err
 	}
 	info, err := ganeti.DecodeInfo(a.Body)
 	if err != nil {
-		return err
+		return ganeti.Address{}, err
 	}
 	if row.UUID != "" && row.UUID != info.UUID {
-		return &OtherClusterError{Want: row.UUID, Got: info.UUID}
+		distrust(q.src, a.Address)
+		return ganeti.Address{}, &OtherClusterError{Want: row.UUID, Got: info.UUID}
 	}
-	return nil
+	return a.Address, nil
 }
 
 // refreshKind settles it by one bulk call: nodes, groups and networks are few, and RAPI does not know them by uuid.

@@ -97,6 +97,8 @@ type run struct {
 	src   Source
 	// lease in whose name everything is written; nil when this process does not hold it.
 	lease *db.Lease
+	// proven is the address that has shown the cluster's uuid in this refresh; no answer of another one is believed.
+	proven ganeti.Address
 	// touches are the kinds that did not change; they are stamped fresh together, in one transaction.
 	touches []db.Touch
 	// early is drawn once, so that kinds that failed together are tried again together.
@@ -248,6 +250,9 @@ func (r *run) recordFailures(ctx context.Context) {
 			Error: err.Error(), Reason: Reason(err), NextDue: r.nextTry,
 			Lease: r.lease,
 		})
+		if errors.Is(recErr, db.ErrLeaseLost) {
+			r.u.part.lose(r.lease)
+		}
 		if recErr != nil {
 			// The refresh's own line names its error; this one would only say again that the database is away.
 			r.u.log.Debug("recording a failed refresh", zap.String("cluster", r.res.Cluster), zap.Error(recErr))
@@ -291,7 +296,7 @@ func clusterWide(err error) bool {
 	if status, ok := errors.AsType[*ganeti.StatusError](err); ok {
 		return slices.Contains([]int{401, 502, 503, 504}, status.Status)
 	}
-	return slices.Contains([]string{"timeout", "tls", "unreachable", "canceled", "database", "lease_lost"}, Reason(err))
+	return databaseTrouble(err) || slices.Contains([]string{"timeout", "tls", "unreachable", "moved", "canceled", "lease_lost"}, Reason(err))
 }
 
 // nobodysTrouble says whether an error is no failure of the cluster or the database: the process is told to stop, or

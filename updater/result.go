@@ -1,8 +1,10 @@
 package updater
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -167,6 +169,7 @@ func (e *PanicError) Error() string {
 func Reason(err error) string {
 	var withheld *WithheldError
 	var other *OtherClusterError
+	var moved *MovedError
 	var panicked *PanicError
 	var settings *settingsError
 	var store *storeError
@@ -176,6 +179,8 @@ func Reason(err error) string {
 		return withheld.Why
 	case errors.As(err, &other), errors.Is(err, db.ErrOtherCluster):
 		return "other_cluster"
+	case errors.As(err, &moved):
+		return "moved"
 	case errors.As(err, &panicked):
 		return "panic"
 	case errors.As(err, &settings):
@@ -185,11 +190,25 @@ func Reason(err error) string {
 	case errors.Is(err, db.ErrLeaseLost):
 		return "lease_lost"
 	case errors.As(err, &store):
-		return "database"
+		return databaseReason(err)
 	default:
 		return ganeti.Reason(err)
 	}
 }
+
+// databaseReason names the kind of trouble with the database: database_unavailable, database_full and so on.
+func databaseReason(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "canceled"
+	}
+	if t := db.TroubleOf(err); t != db.TroubleNone && t != db.TroubleOther {
+		return "database_" + string(t)
+	}
+	return "database"
+}
+
+// databaseTrouble says whether an error is the database's and not the cluster's.
+func databaseTrouble(err error) bool { return strings.HasPrefix(Reason(err), "database") }
 
 // settingsError is trouble with a cluster's configuration, such as a password file that is gone.
 type settingsError struct{ err error }

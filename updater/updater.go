@@ -36,13 +36,16 @@ type Store interface {
 	ApplyInfo(ctx context.Context, i db.ClusterInfo) (db.Outcome, error)
 	TouchFresh(ctx context.Context, clusterID int64, l *db.Lease, touches []db.Touch) error
 	RecordFailure(ctx context.Context, clusterID int64, f db.Failure) (int, error)
+	SetServing(ctx context.Context, clusterID int64, l *db.Lease, at db.RAPIAddress) error
 	Purge(ctx context.Context, tombstonedBefore time.Time) (int64, error)
 	Claim(ctx context.Context) (release func() error, err error)
 	Share(ctx context.Context, r db.Replica, clusters []int64) (db.Shares, error)
 	Leave(ctx context.Context, replica string) error
 }
 
-// Source is what the engine needs of a cluster's remote API; *ganeti.Client has it.
+// Source is what the engine needs of a cluster's remote API; *ganeti.Client has it. One that chooses among several
+// addresses says in each answer which one it is from; the engine believes an answer only when that address has shown the
+// cluster's uuid. If it has the method Distrust(ganeti.Address), that is told which address is another cluster's.
 type Source interface {
 	Info(ctx context.Context) (ganeti.Answer, error)
 	Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error)
@@ -72,6 +75,8 @@ type Options struct {
 	Hash func(ganeti.Settings) (string, error)
 	// Retain, when set, is told which hashes are in use, so that clients of other settings can be forgotten.
 	Retain func(hashes []string)
+	// Redact says whose values are replaced before an object is stored; nil is the built-in list of secret names.
+	Redact *ganeti.Redactor
 	// Clusters to refresh; [Updater.Reload] replaces them.
 	Clusters []Cluster
 	// KeepOthers leaves clusters that the database knows and Clusters does not list as they are. Otherwise they are
@@ -121,8 +126,10 @@ type Updater struct {
 
 // target is one cluster and what this process remembers of it between refreshes.
 type target struct {
-	cluster Cluster
-	plan    plan
+	// cluster's Settings are the configured ones, with the address to begin with.
+	cluster    Cluster
+	configured func() (ganeti.Settings, error)
+	plan       plan
 	// id of the row; 0 when there is none yet.
 	id int64
 
@@ -132,6 +139,15 @@ type target struct {
 	info remembered[ganeti.Digest]
 	// known is the record of the last answer of each kind, valid for one generation of the rows in the database.
 	known map[db.Kind]remembered[*ganeti.Index]
+	// serving is the address that served last, for new clients to begin with; any goroutine may read it.
+	serving atomic.Pointer[ganeti.Address]
+}
+
+// settings are the configured ones, with the address that served last in front.
+func (t *target) settings() (ganeti.Settings, error) {
+	s, err := t.configured()
+	s.Start = *t.serving.Load()
+	return s, err
 }
 
 // remembered is a value that was right when the database was at the given generation.
@@ -194,13 +210,17 @@ func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
 	next := make(map[string]*target, len(clusters))
 	u.order = u.order[:0]
 	for _, c := range clusters {
-		t := &target{cluster: c, plan: newPlan(c), id: rows[c.Name].ID, row: rows[c.Name], busy: make(chan struct{}, 1)}
+		t := &target{
+			cluster: c, plan: newPlan(c), id: rows[c.Name].ID, row: rows[c.Name], configured: c.Settings, busy: make(chan struct{}, 1),
+		}
 		if old, ok := u.targets[c.Name]; ok {
 			// The lock moves over, so that old and new settings never ask the same cluster side by side. What the old
 			// one remembers stays behind: its generation may be the same while the cluster behind the address is not.
 			t.busy = old.busy
 		}
 		t.known = map[db.Kind]remembered[*ganeti.Index]{}
+		t.cluster.Settings = t.settings
+		t.serving.Store(&ganeti.Address{Host: t.row.RAPIHost, Port: t.row.RAPIPort})
 		next[c.Name] = t
 		u.order = append(u.order, c.Name)
 	}
@@ -273,8 +293,11 @@ func (u *Updater) record(ctx context.Context, clusters []Cluster) ([]db.Cluster,
 	for _, c := range clusters {
 		cs := db.ClusterSettings{Name: c.Name, Stored: c.Stored}
 		s, err := c.Settings()
-		if host, port, addrErr := s.HostPort(); addrErr == nil {
-			cs.RAPIHost, cs.RAPIPort, cs.RAPIUsername = host, port, s.Username
+		if addresses, addrErr := s.Addresses(); addrErr == nil {
+			cs.RAPIHost, cs.RAPIPort, cs.RAPIUsername = addresses[0].Host, addresses[0].Port, s.Username
+			for _, a := range addresses[1:] {
+				cs.RAPIOthers = append(cs.RAPIOthers, db.RAPIAddress(a))
+			}
 		}
 		if err == nil {
 			if cs.CredentialsHash, err = u.opts.Hash(s); err != nil {

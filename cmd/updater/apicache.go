@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"ganeticache/api"
 	"ganeticache/db"
@@ -62,7 +63,7 @@ func readError(r api.Read, err error) error {
 	if errors.Is(err, db.ErrDisabled) {
 		return errors.Join(api.ErrFrozen, err)
 	}
-	if r.MustBeFresh && updater.Reason(err) != "database" {
+	if r.MustBeFresh && !strings.HasPrefix(updater.Reason(err), "database") {
 		return refreshError(err)
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -13,7 +12,6 @@ import (
 
 	"ganeticache/config"
 	"ganeticache/db"
-	"ganeticache/ganeti"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -21,7 +19,8 @@ func (a *app) checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration, the database and each cluster's RAPI",
 		Long: `check reads the configuration, connects to the database, and asks each cluster for its info. It changes nothing.
-It exits with 0 when all is well, 2 when the configuration is wrong, and 1 when the database or a cluster is.`,
+It exits with 0 when all is well, 2 when the configuration is wrong, and 1 when the database or a cluster is. Of a cluster
+with several addresses each is asked; all is well when one of them serves.`,
 		Example: "  updater check --config /etc/ganeti-cache-updater/config.yaml",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context()) },
@@ -36,6 +35,8 @@ type checked struct {
 	OK    bool   `json:"ok"`
 	Found string `json:"found,omitempty"`
 	Error string `json:"error,omitempty"`
+	// Addresses are those of a cluster that has several.
+	Addresses []checkedAddress `json:"addresses,omitempty"`
 }
 
 func result(what, found string, err error) checked {
@@ -73,7 +74,7 @@ func (a *app) check(ctx context.Context) error {
 func checkDatabase(ctx context.Context, c *config.Config) checked {
 	const what = "database"
 	found := config.RedactURL(c.DatabaseURL)
-	store, err := db.Open(ctx, c.DatabaseURL, db.Options{ReadOnly: true})
+	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{ReadOnly: true})
 	if err == nil {
 		err = joinClose(store.CheckSchema(ctx), store)
 	}
@@ -90,8 +91,7 @@ func checkClusters(ctx context.Context, c *config.Config) []checked {
 	g.SetLimit(c.Concurrency)
 	for i, cluster := range c.Clusters {
 		g.Go(func() error {
-			found, err := checkCluster(ctx, cluster)
-			results[i] = result("cluster "+cluster.Name, found, err)
+			results[i] = checkCluster(ctx, cluster)
 			return nil
 		})
 	}
@@ -99,28 +99,25 @@ func checkClusters(ctx context.Context, c *config.Config) []checked {
 	return results
 }
 
-func checkCluster(ctx context.Context, cluster config.Cluster) (string, error) {
+func checkCluster(ctx context.Context, cluster config.Cluster) checked {
+	what := "cluster " + cluster.Name
 	if !cluster.Enabled {
-		return "disabled, not asked", nil
+		return result(what, "disabled, not asked", nil)
 	}
 	settings, err := cluster.Settings()
 	if err != nil {
-		return "", err
+		return result(what, "", err)
 	}
-	client, err := ganeti.New(settings)
+	addresses, err := checkAddresses(ctx, settings)
 	if err != nil {
-		return "", fmt.Errorf("cluster %s: %w", cluster.Name, err)
+		return result(what, "", fmt.Errorf("cluster %s: %w", cluster.Name, err))
 	}
-	answer, err := client.Info(ctx)
-	if err != nil {
-		return "", err
+	found, err := judge(addresses)
+	r := result(what, found, err)
+	if len(addresses) > 1 {
+		r.Addresses = addresses
 	}
-	info, err := ganeti.DecodeInfo(answer.Body)
-	if err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("%s, Ganeti %s, master %s, answered in %s",
-		info.Name, info.SoftwareVersion, info.Master, answer.Duration.Round(time.Millisecond)), nil
+	return r
 }
 
 // printChecks prints what was found as a table and each error as a sentence below it.
@@ -137,6 +134,12 @@ func (a *app) printChecks(results []checked) error {
 			fmt.Fprintf(&notes, "%s: %s\n", r.What, r.Error)
 		}
 		t.AppendRow(table.Row{r.What, mark, r.Found})
+		for _, at := range r.Addresses {
+			t.AppendRow(table.Row{"  " + at.Address, strings.ReplaceAll(at.State, "_", " "), at.Found})
+			if r.OK && at.remarkable() {
+				fmt.Fprintf(&notes, "%s: %s\n", r.What, at.Error)
+			}
+		}
 	}
 	gap := ""
 	if notes.Len() > 0 {

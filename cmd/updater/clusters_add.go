@@ -41,7 +41,7 @@ secret_key_file. A password is never given as an argument, which every user of t
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&n.RAPIURL, "rapi", "", "the `URL` of the cluster's RAPI, https://HOST[:PORT]")
+	f.StringVar(&n.RAPIURL, "rapi", "", "the `URL` of the cluster's RAPI, https://HOST[:PORT], or several separated by commas")
 	f.StringVar(&n.Username, "username", "", "the RAPI `USER`")
 	f.StringVar(&n.PasswordFile, "password-file", "", "the `FILE` with its password")
 	f.BoolVar(&n.seal, "seal", false, "with --password-file: keep the password itself, sealed, instead of the file's name")

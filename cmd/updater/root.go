@@ -111,7 +111,7 @@ Without a subcommand it runs until it is told to stop; with --once it refreshes 
 func configFlags() []struct{ name, usage string } {
 	return []struct{ name, usage string }{
 		{"database", "`URL` of the database: sqlite:PATH or postgres://USER@HOST/DATABASE?sslmode=verify-full"},
-		{"rapi", "without a configuration file: the `URL` of one cluster's RAPI, https://HOST[:PORT]"},
+		{"rapi", "without a configuration file: the `URL` of one cluster's RAPI, https://HOST[:PORT], or several separated by commas"},
 		{"rapi-username", "its RAPI `USER`"},
 		{"rapi-password-file", "the `FILE` with its password"},
 		{"rapi-pin-sha256", "the `PIN` of its certificate, as 'updater trust HOST:PORT' prints it"},

@@ -43,7 +43,7 @@ if their database user may; where it may not, run this as the owner of the schem
 			if err != nil {
 				return err
 			}
-			store, err := db.Open(cmd.Context(), c.DatabaseURL, db.Options{})
+			store, err := db.Open(cmd.Context(), c.DatabaseURL.Reveal(), db.Options{})
 			if err != nil {
 				return fail(err)
 			}

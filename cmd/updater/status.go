@@ -53,7 +53,7 @@ func (a *app) status(ctx context.Context) (err error) {
 
 // openCache opens the database for reading, and insists that there is something to read.
 func openCache(ctx context.Context, c *config.Config) (*db.Store, error) {
-	store, err := db.Open(ctx, c.DatabaseURL, db.Options{ReadOnly: true})
+	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{ReadOnly: true})
 	if err == nil {
 		if err = store.CheckSchema(ctx); err == nil {
 			return store, nil

@@ -44,7 +44,7 @@ func withCode(first, err error) error {
 }
 
 func haveSchema(ctx context.Context, c *config.Config) error {
-	store, err := db.Open(ctx, c.DatabaseURL, db.Options{ReadOnly: true})
+	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{ReadOnly: true})
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func alsoStored(ctx context.Context, c *config.Config) (_ *config.Config, err er
 	if haveSchema(ctx, c) != nil {
 		return c, nil // whoever needs the database says what is wrong with it
 	}
-	store, err := db.Open(ctx, c.DatabaseURL, db.Options{ReadOnly: true})
+	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{ReadOnly: true})
 	if err != nil {
 		return c, fail(err)
 	}

@@ -29,13 +29,16 @@ func (a *app) openStore(ctx context.Context, c *config.Config) (*db.Store, error
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	store, err := db.Open(ctx, c.DatabaseURL, db.Options{MaxConns: c.Concurrency + apiConns + 2, OwnerTags: owners})
+	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{MaxConns: c.Concurrency + apiConns + 2, OwnerTags: owners})
 	if err != nil {
 		return nil, fail(err)
 	}
 	err = store.CheckSchema(ctx)
 	if errors.Is(err, db.ErrSchemaMissing) || errors.Is(err, db.ErrSchemaOld) {
-		err = store.Migrate(ctx)
+		if err = store.Migrate(ctx); err != nil {
+			err = fmt.Errorf("%w; where this database user may not change the schema, run as the one that owns it: "+
+				"updater schema apply --database 'postgres://OWNER@HOST/DATABASE?sslmode=verify-full'", err)
+		}
 	}
 	if err != nil {
 		return nil, fail(errors.Join(err, store.Close()))
@@ -71,8 +74,13 @@ func updaterOptions(c *config.Config, store *db.Store) (updater.Options, error) 
 	if err != nil {
 		return updater.Options{}, &exitError{exitUsage, err}
 	}
+	redact, err := ganeti.NewRedactor(c.Redact...)
+	if err != nil {
+		return updater.Options{}, &exitError{exitUsage, fmt.Errorf("redact: %w", err)}
+	}
 	return updater.Options{
-		Store: store,
+		Store:  store,
+		Redact: redact,
 		Connect: func(s ganeti.Settings) (updater.Source, error) {
 			return pool.Get(s)
 		},

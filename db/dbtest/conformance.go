@@ -17,6 +17,7 @@ func Conformance(t *testing.T, open func(testing.TB, db.Options) *db.Store) {
 		{"schema is current and migrating again changes nothing", migrateAgain},
 		{"clusters follow the configuration", clustersFollow},
 		{"disabled clusters are frozen", disabledFrozen},
+		{"the address that serves stays on record", addressThatServes},
 		{"info of a cluster", clusterInfo},
 		{"another cluster's uuid changes nothing", otherCluster},
 

@@ -92,23 +92,9 @@ rm -rf "$2"
 
 // start makes and starts a private server: a unix socket in a directory of its own, no durability.
 func start() (*server, error) {
-	bin, err := programs()
+	bin, dir, attr, err := initialize()
 	if err != nil {
 		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "dbtest-")
-	if err != nil {
-		return nil, fmt.Errorf("making the server's directory: %w", err)
-	}
-	attr := &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal must reach the supervisor through us
-	if err := dropRoot(attr, dir); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
-	}
-	initdb := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), //nolint:gosec // an installed program
-		"--pgdata="+filepath.Join(dir, "data"), "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = attr, dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, errors.Join(fmt.Errorf("making a database cluster: %w\n%s", err, out), os.RemoveAll(dir))
 	}
 	supervisor := exec.CommandContext(context.Background(), "/bin/sh", "-c", supervise, "sh", bin, dir) //nolint:gosec // our own script
 	supervisor.SysProcAttr, supervisor.Dir = attr, dir
@@ -127,6 +113,27 @@ func start() (*server, error) {
 	return s, nil
 }
 
+// initialize makes a database cluster in a new directory. attr is what makes a program run as its owner.
+func initialize() (bin, dir string, attr *syscall.SysProcAttr, err error) {
+	if bin, err = programs(); err != nil {
+		return "", "", nil, err
+	}
+	if dir, err = os.MkdirTemp("", "dbtest-"); err != nil {
+		return "", "", nil, fmt.Errorf("making the server's directory: %w", err)
+	}
+	attr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal must reach the supervisor through us
+	if err := dropRoot(attr, dir); err != nil {
+		return "", "", nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	initdb := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), //nolint:gosec // an installed program
+		"--pgdata="+filepath.Join(dir, "data"), "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
+	initdb.SysProcAttr, initdb.Dir = attr, dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return "", "", nil, errors.Join(fmt.Errorf("making a database cluster: %w\n%s", err, out), os.RemoveAll(dir))
+	}
+	return bin, dir, attr, nil
+}
+
 func stopper(supervisor *exec.Cmd, stdin io.Closer) func() {
 	return func() {
 		if stdin.Close() == nil {
@@ -137,23 +144,11 @@ func stopper(supervisor *exec.Cmd, stdin io.Closer) func() {
 
 // prepare waits until the server answers and makes the template.
 func (s *server) prepare(logFile string) error {
+	if err := s.await(logFile); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for {
-		store, err := db.Open(ctx, s.url, db.Options{MaxConns: 1})
-		if err == nil {
-			if err := store.Close(); err != nil {
-				return err
-			}
-			break
-		}
-		select {
-		case <-ctx.Done():
-			log, _ := os.ReadFile(logFile) //nolint:errcheck,gosec // our own file; a missing one says as much
-			return fmt.Errorf("waiting for PostgreSQL: %w\n%s", err, log)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 	const template = "migrated"
 	if err := s.exec(ctx, "CREATE DATABASE "+template); err != nil {
 		return err
@@ -164,6 +159,24 @@ func (s *server) prepare(logFile string) error {
 	}
 	s.template = template
 	return errors.Join(store.Migrate(ctx), store.Close())
+}
+
+// await waits until the server answers.
+func (s *server) await(logFile string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for {
+		store, err := db.Open(ctx, s.url, db.Options{MaxConns: 1})
+		if err == nil {
+			return store.Close()
+		}
+		select {
+		case <-ctx.Done():
+			log, _ := os.ReadFile(logFile) //nolint:errcheck,gosec // our own file; a missing one says as much
+			return fmt.Errorf("waiting for PostgreSQL: %w\n%s", err, log)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // programs finds the newest installed server: in PATH, or where the distributions put what is not in PATH.

@@ -58,6 +58,37 @@ func clustersFollow(f *fixture) {
 	}
 }
 
+// addressThatServes holds that the address on record is the one that served last, as long as it is among the configured.
+func addressThatServes(f *fixture) {
+	alpha := settings("alpha")
+	alpha.RAPIOthers = []db.RAPIAddress{{Host: "second.example.org", Port: 5081}, {Host: "third.example.org", Port: 5080}}
+	on := func(rows []db.Cluster) db.RAPIAddress {
+		return db.RAPIAddress{Host: rows[0].RAPIHost, Port: rows[0].RAPIPort}
+	}
+	serve := func(a db.RAPIAddress) {
+		if err := f.s.SetServing(f.ctx(), f.cluster.ID, nil, a); err != nil {
+			f.Error(err)
+		}
+	}
+	first, second := db.RAPIAddress{Host: alpha.RAPIHost, Port: alpha.RAPIPort}, alpha.RAPIOthers[0]
+	beta := f.sync(settings("alpha"), settings("beta"))[1]
+	same(f, "before anybody served", first, on(f.sync(alpha)))
+	serve(second)
+	same(f, "recorded", second, on(must(f.s.Clusters(f.ctx()))(f)))
+	same(f, "another start", second, on(f.sync(alpha)))
+	alpha.CredentialsHash = "new"
+	row := f.sync(alpha)
+	same(f, "another password", []any{second, "new"}, []any{on(row), row[0].CredentialsHash})
+	same(f, "no other cluster's", beta.RAPIHost, must(f.s.Clusters(f.ctx()))(f)[1].RAPIHost)
+
+	alpha.RAPIOthers = alpha.RAPIOthers[1:]
+	same(f, "no longer listed", first, on(f.sync(alpha)))
+	serve(second)
+	f.sync(settings("beta"))
+	serve(alpha.RAPIOthers[0])
+	same(f, "a frozen cluster", second, on(must(f.s.Clusters(f.ctx()))(f)))
+}
+
 func disabledFrozen(f *fixture) {
 	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "gone"))
 	f.apply(db.KindVM, vm("u1", "web"))

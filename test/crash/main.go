@@ -123,7 +123,7 @@ func tryAll(ctx context.Context, o options, dir string, out io.Writer) ([]*score
 }
 
 func tryOne(ctx context.Context, o options, d database, s *score, dir string, out io.Writer) error {
-	farm, err := rapisim.NewFarm(o.clusters, rapisim.Options{ //nolint:contextcheck // the simulator runs until it is closed
+	farm, err := rapisim.NewFarm(o.clusters, rapisim.Options{
 		Seed: o.seed, VMs: o.vms, Nodes: 20, Groups: 3, Networks: 5, Jobs: 100, KVMShare: 0.3, Password: password,
 	})
 	if err != nil {

@@ -1,0 +1,117 @@
+package db
+
+import (
+	"cmp"
+	"errors"
+	"net"
+	neturl "net/url"
+	"os"
+	"slices"
+	"strings"
+)
+
+// parsePostgres reads postgres://USER@HOST[:PORT][,HOST[:PORT]…]/DATABASE?…. Go's parser takes one host only, and the
+// driver lists in the parameters host and port; several hosts are moved there. No error quotes the URL, password included.
+func parsePostgres(raw string) (*neturl.URL, error) {
+	scheme, rest, _ := strings.Cut(raw, "://")
+	authority, tail := rest, ""
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority, tail = rest[:i], rest[i:]
+	}
+	at := strings.LastIndexByte(authority, '@') + 1
+	user, list := authority[:at], authority[at:]
+	if !strings.Contains(list, ",") {
+		user, list = authority, ""
+	}
+	url, err := neturl.Parse(scheme + "://" + user + tail)
+	if err != nil {
+		return nil, malformedURL()
+	}
+	if list == "" {
+		return url, nil
+	}
+	hosts, ports, err := splitHosts(list)
+	if err != nil {
+		return nil, err
+	}
+	q := url.Query()
+	q.Set("host", strings.Join(hosts, ","))
+	if ports != nil {
+		q.Set("port", strings.Join(ports, ","))
+	}
+	url.RawQuery = q.Encode()
+	return url, nil
+}
+
+func malformedURL() error {
+	return errors.New("the database URL is malformed (special characters in the password must be percent-encoded)")
+}
+
+// splitHosts cuts HOST[:PORT],…; ports is nil when none is given.
+func splitHosts(list string) (hosts, ports []string, err error) {
+	given := false
+	for part := range strings.SplitSeq(list, ",") {
+		u, err := neturl.Parse("//" + part)
+		if err != nil || u.Host != part || part == "" || strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(part, "[") {
+			return nil, nil, malformedURL()
+		}
+		hosts, ports = append(hosts, u.Hostname()), append(ports, cmp.Or(u.Port(), "5432"))
+		given = given || u.Port() != ""
+	}
+	if !given {
+		ports = nil
+	}
+	return hosts, ports, nil
+}
+
+// postgresDefaults adds what the URL leaves open.
+func postgresDefaults(url *neturl.URL) (string, error) {
+	q := url.Query()
+	setting := func(key, env string) string { return cmp.Or(q.Get(key), os.Getenv(env)) }
+	set := func(key, value string) {
+		if !q.Has(key) {
+			q.Set(key, value)
+		}
+	}
+	hosts := strings.Split(cmp.Or(url.Hostname(), setting("host", "PGHOST")), ",")
+	addresses := strings.Split(setting("hostaddr", "PGHOSTADDR"), ",")
+	remote := func(host string) bool { return !isLocal(host) }
+	anyRemote := slices.ContainsFunc(hosts, remote) || slices.ContainsFunc(addresses, remote)
+	service := q.Has("service") || os.Getenv("PGSERVICE") != ""
+	if isSocket(hosts[0]) && len(hosts) > 1 && anyRemote {
+		// The driver turns TLS off for all hosts when the first one is a socket.
+		return "", errors.New("the database URL names a socket directory and another machine; name this machine as localhost instead")
+	}
+	switch {
+	case os.Getenv("PGSSLMODE") != "" || service:
+		// said elsewhere; lib/pq's own default is require
+	case anyRemote:
+		set("sslmode", "verify-full")
+	default:
+		set("sslmode", "disable")
+	}
+	if (len(hosts) > 1 || len(addresses) > 1) && os.Getenv("PGTARGETSESSIONATTRS") == "" && !service {
+		// Whoever names several wants the one that takes writes, whichever it is at the time.
+		set("target_session_attrs", "read-write")
+	}
+	if os.Getenv("PGCONNECT_TIMEOUT") == "" {
+		// database/sql opens connections without the query's context; this bounds them.
+		set("connect_timeout", "10")
+	}
+	set("application_name", "ganeti-cache-updater")
+	q.Set("timezone", "UTC")
+	full := *url
+	full.RawQuery = q.Encode()
+	return full.String(), nil
+}
+
+// isLocal reports whether a connection to host stays on this machine: "" (the default), a socket directory, loopback.
+func isLocal(host string) bool {
+	if host == "" || host == "localhost" || isSocket(host) {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+func isSocket(host string) bool { return strings.HasPrefix(host, "/") || strings.HasPrefix(host, "@") }
