@@ -189,8 +189,11 @@ func (p *postgres) intact(ctx context.Context, store *db.Store) ([]string, error
 	err := store.DB().SelectContext(ctx, &found, `
 		SELECT 'the index ' || indexrelid::regclass || ' is not valid' FROM pg_index WHERE NOT indisvalid
 		UNION ALL SELECT 'a prepared transaction is left: ' || gid FROM pg_prepared_xacts
-		UNION ALL SELECT 'a lock is left: ' || locktype || ' ' || mode FROM pg_locks WHERE pid <> pg_backend_pid()
-		      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
+		UNION ALL SELECT 'a lock is left: ' || locktype || ' ' || mode
+		FROM pg_locks k JOIN pg_stat_activity a USING (pid)
+		-- the server's own autovacuum works on the tables meanwhile
+		WHERE a.backend_type = 'client backend' AND pid <> pg_backend_pid()
+		      AND k.database = (SELECT oid FROM pg_database WHERE datname = current_database())`)
 	if err != nil {
 		return nil, fmt.Errorf("looking for what is left behind: %w", err)
 	}

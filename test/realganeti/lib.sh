@@ -1,9 +1,10 @@
 # What up.sh, down.sh and on.sh have in common; sourced, never run.
 
-# Everything of the trial carries this name, so that down.sh can remove all of it and nothing else.
-NAME=ganeti-e2e
+# Everything of the trial carries this name, so that down.sh can remove all of it and nothing else. With another one a
+# second trial runs beside the first; keep it short, because it ends up in paths of unix sockets.
+NAME=${E2E_NAME:-ganeti-e2e}
 NS=$NAME                # network namespace; every process of the cluster lives in it
-ROOT=/srv/$NAME         # the virtual nodes' directories; short, because it ends up in paths of unix sockets
+ROOT=/srv/$NAME         # the virtual nodes' directories
 OS=/srv/ganeti/os/$NAME # the operating system of the instances; Ganeti looks for it here and nowhere else
 NODES=${NODES:-4}
 DOMAIN=e2e.test
@@ -17,7 +18,7 @@ as() {
 	local node=$1
 	shift
 	ip netns exec "$NS" env "GANETI_ROOTDIR=$ROOT/$node.$DOMAIN" "GANETI_HOSTNAME=$node.$DOMAIN" \
-		"E2E_ROOT=$ROOT" "E2E_DOMAIN=$DOMAIN" "E2E_PREFIX=$PREFIX" "$@"
+		"E2E_NAME=$NAME" "E2E_ROOT=$ROOT" "E2E_DOMAIN=$DOMAIN" "E2E_PREFIX=$PREFIX" "$@"
 }
 
 say() { printf '%s\n' "$*" >&2; }

@@ -76,6 +76,9 @@ func createAll(ctx context.Context, r *rapi, specs []object, together int) error
 	return nil
 }
 
+// guestOS is a variant of the operating system that up.sh made.
+func guestOS(variant string) string { return os.Getenv("E2E_NAME") + "+" + variant }
+
 // vmName is the name of the i-th instance.
 func vmName(i int) string { return fmt.Sprintf("vm%02d.%s", i, os.Getenv("E2E_DOMAIN")) }
 
@@ -85,7 +88,7 @@ func instanceSpec(i int) object {
 	memory := []int{64, 128, 192, 256}[i%4]
 	spec := object{
 		"__version__": 1, "mode": "create", "instance_name": vmName(i), "hypervisor": "fake",
-		"os_type": []string{"ganeti-e2e+default", "ganeti-e2e+bookworm", "ganeti-e2e+trixie"}[i%3],
+		"os_type": guestOS([]string{"default", "bookworm", "trixie"}[i%3]),
 		"pnode":   nodeName(1 + i%4), "disk_template": "diskless", "disks": []object{}, "nics": nics(i),
 		"beparams": object{"vcpus": 1 + i%8, "minmem": memory / 2, "maxmem": memory},
 		"start":    i%4 != 0, "name_check": false, "ip_check": false, "ignore_ipolicy": true, "conflicts_check": false,

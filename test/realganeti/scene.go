@@ -38,7 +38,7 @@ type scene struct {
 // outcome is a line of the final table.
 type outcome struct {
 	name                                            string
-	refreshes, failed, fields                       int
+	refreshes, failed, fields, hiccups              int
 	differences, moved, tombstones, changes, others []string
 	took                                            time.Duration
 	// recovered is how long after the end of an outage everything was fresh again; zero where there was none.
@@ -164,7 +164,9 @@ func (s *scene) judge(c *cache, all answers, look record, wants []want) {
 	tag(&s.out.tombstones, found.tombstones)
 	tag(&s.out.moved, v.moved)
 	tag(&s.out.changes, v.changes)
-	tag(&s.out.changes, check(wants, look.changes))
+	wrong, hiccups := check(wants, look.changes)
+	tag(&s.out.changes, wrong)
+	s.out.hiccups += hiccups
 	if look.quarantined > 0 {
 		s.fail(fmt.Errorf("%s: %d items are in quarantine", c.name, look.quarantined))
 	}

@@ -44,7 +44,7 @@ func lifeSteps() []step {
 	return []step{
 		change("create", http.MethodPost, instances, object{
 			"__version__": 1, "mode": "create", "instance_name": guest(), "disk_template": "sharedfile", "disks": []object{{"size": 16}},
-			"nics": []object{{}}, "pnode": nodeName(1), "hypervisor": "fake", "os_type": "ganeti-e2e+default", "start": true,
+			"nics": []object{{}}, "pnode": nodeName(1), "hypervisor": "fake", "os_type": guestOS("default"), "start": true,
 			"name_check": false, "ip_check": false,
 		}, created("vm", guest())),
 		change("stop", http.MethodPut, path+"/shutdown", object{}, became(guest(), "admin_state", "down")),

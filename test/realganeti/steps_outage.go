@@ -35,13 +35,13 @@ func outageSteps() []step {
 		}},
 		{name: "noded stopped on node2", play: func(ctx context.Context, s *scene) error {
 			n := nodeNumber(2)
-			return s.lost(ctx, n, "ERROR_nodedown",
+			return s.lost(ctx, n, nodeDown,
 				func() error { return n.stop(ctx, "ganeti-noded") },
 				func() error { return n.start(ctx, "ganeti-noded") })
 		}},
 		{name: "noded hung on node2", play: func(ctx context.Context, s *scene) error {
 			n := nodeNumber(2)
-			return s.lost(ctx, n, "ERROR_nodedown",
+			return s.lost(ctx, n, nodeDown,
 				func() error { return n.signal("ganeti-noded", syscall.SIGSTOP) },
 				func() error { return n.signal("ganeti-noded", syscall.SIGCONT) })
 		}},
@@ -49,7 +49,7 @@ func outageSteps() []step {
 			n := nodeNumber(2)
 			return s.lost(ctx, n, "ERROR_nodeoffline",
 				func() error { return s.master.run(ctx, "gnt-node", "modify", "--offline=yes", n.name) },
-				func() error { return s.master.run(ctx, "gnt-node", "modify", "--offline=no", n.name) })
+				func() error { return s.master.run(ctx, "gnt-node", "modify", "--force", "--offline=no", n.name) })
 		}},
 	}
 }

@@ -14,7 +14,7 @@ func writeTable(w io.Writer, outcomes []outcome) {
 	t.SetStyle(table.StyleLight)
 	t.AppendHeader(table.Row{
 		"step", "refreshes", "failed", "fields compared", "differences", "ids changed", "wrong tombstones", "wrong changes",
-		"other", "fresh after s", "seconds",
+		"other", "hiccups", "fresh after s", "seconds",
 	})
 	var sum outcome
 	for _, o := range outcomes {
@@ -33,7 +33,7 @@ func (o outcome) cells() table.Row {
 	}
 	return table.Row{
 		o.name, o.refreshes, o.failed, o.fields, len(o.differences), len(o.moved), len(o.tombstones), len(o.changes),
-		len(o.others), recovered, fmt.Sprintf("%.1f", o.took.Seconds()),
+		len(o.others), o.hiccups, recovered, fmt.Sprintf("%.1f", o.took.Seconds()),
 	}
 }
 
@@ -41,6 +41,7 @@ func (o outcome) plus(p outcome) outcome {
 	o.refreshes += p.refreshes
 	o.failed += p.failed
 	o.fields += p.fields
+	o.hiccups += p.hiccups
 	o.differences = append(o.differences, p.differences...)
 	o.moved = append(o.moved, p.moved...)
 	o.tombstones = append(o.tombstones, p.tombstones...)
