@@ -108,7 +108,8 @@ func (f *fileLayer) scalar(n *yaml.Node, k Key, path, display string) {
 	at := f.at(n, display)
 	f.origins[path] = at
 	n = target(n)
-	text, ok := n.Value, false
+	var ok bool
+	text := n.Value
 	if n.Kind == yaml.SequenceNode && k.element != "" {
 		text, at, ok = f.several(n, k, at, display)
 		f.origins[path] = at

@@ -62,7 +62,9 @@ func clustersFollow(f *fixture) {
 func addressThatServes(f *fixture) {
 	alpha := settings("alpha")
 	alpha.RAPIOthers = []db.RAPIAddress{{Host: "second.example.org", Port: 5081}, {Host: "third.example.org", Port: 5080}}
-	on := func(rows []db.Cluster) db.RAPIAddress { return db.RAPIAddress{Host: rows[0].RAPIHost, Port: rows[0].RAPIPort} }
+	on := func(rows []db.Cluster) db.RAPIAddress {
+		return db.RAPIAddress{Host: rows[0].RAPIHost, Port: rows[0].RAPIPort}
+	}
 	serve := func(a db.RAPIAddress) {
 		if err := f.s.SetServing(f.ctx(), f.cluster.ID, a); err != nil {
 			f.Error(err)
