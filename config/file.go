@@ -108,12 +108,13 @@ func (f *fileLayer) scalar(n *yaml.Node, k Key, path, display string) {
 	at := f.at(n, display)
 	f.origins[path] = at
 	n = target(n)
-	text, ok := n.Value, true
+	var ok bool
+	text := n.Value
 	if n.Kind == yaml.SequenceNode && k.element != "" {
 		text, at, ok = f.several(n, k, at, display)
 		f.origins[path] = at
-	} else if !f.single(n, k.Type, at) {
-		return
+	} else {
+		ok = f.single(n, k.Type, at)
 	}
 	if !ok {
 		return

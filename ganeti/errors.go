@@ -17,6 +17,9 @@ var (
 	// ErrNotFound is a 404: no such object, or no such resource in this
 	// version of Ganeti.
 	ErrNotFound = errors.New("not found")
+	// ErrNotMaster is a 502: no ganeti-luxid runs there, as on every node but
+	// the master.
+	ErrNotMaster = errors.New("not the master")
 	// ErrTruncated is a body that ended early.
 	ErrTruncated = errors.New("answer cut short")
 	// ErrNotJSON is an answer that is not the JSON it should be.
@@ -93,6 +96,8 @@ func (e *StatusError) Is(target error) bool {
 		return target == ErrForbidden
 	case http.StatusNotFound:
 		return target == ErrNotFound
+	case http.StatusBadGateway:
+		return target == ErrNotMaster
 	default:
 		return false
 	}

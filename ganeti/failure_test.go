@@ -36,7 +36,7 @@ func failures(tb testing.TB) []failure {
 		{"400", send(400, file(tb, "bulk-x.body")), nil, "status", "Invalid value for the 'bulk' parameter"},
 		{"500", send(500, []byte(`{"code": 500, "message": "boom", "explain": ""}`)), nil, "status", "500 Internal Server Error: boom"},
 		{"501", send(501, file(tb, "err-501-method.body")), nil, "status", "501"},
-		{"502", send(502, file(tb, "fail-502-during-failover.body")), nil, "status", "Can't connect to master daemon"},
+		{"502", send(502, file(tb, "fail-502-during-failover.body")), ganeti.ErrNotMaster, "status", "Can't connect to master daemon"},
 		{"504", send(504, file(tb, "fail-luxid-stopped-bulk.body")), nil, "status", "ganeti-luxid does not answer"},
 		{"503 with HTML", send(503, []byte("<html>")), nil, "status", "503 Service Unavailable; check ganeti-rapi's log"},
 		{"500 without a body", send(500, nil), nil, "status", "500"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
@@ -71,9 +70,8 @@ func checkAddress(ctx context.Context, client *ganeti.Client, a ganeti.Address) 
 }
 
 func stateOf(err error) string {
-	status, ok := errors.AsType[*ganeti.StatusError](err)
 	switch {
-	case ok && status.Status == http.StatusBadGateway:
+	case errors.Is(err, ganeti.ErrNotMaster):
 		return stateNotMaster
 	case errors.Is(err, ganeti.ErrRefused):
 		return stateRefused
