@@ -27,7 +27,7 @@ func (p *pool) GetContext(ctx context.Context, dest any, query string, args ...a
 // SelectContext is sqlx's, tried once more when the connection turned out to be broken. Rows in dest are replaced.
 func (p *pool) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
 	return p.again(ctx, func() error {
-		reflect.ValueOf(dest).Elem().SetZero() // sqlx appends, and the first try may have got half way
+		reflect.ValueOf(dest).Elem().SetLen(0) // sqlx appends, and the first try may have got half way
 		return p.DB.SelectContext(ctx, dest, query, args...)
 	})
 }
