@@ -146,8 +146,8 @@ func texts(l *liar) []hostile {
 		{name: "keys that are not UTF-8", answer: l.extra("\"\xff\xfe\": \"\xc0\x80\""), want: believed},
 		{name: "a key with NUL", answer: l.extra(`"a\u0000": "\u0000"`), want: believed},
 		{name: "a key of 1 MB", answer: l.extra(`"` + strings.Repeat("k", 1<<20) + `": 1`), want: believed},
-		{name: "100,000 keys", answer: l.extra(strings.Repeat(`"k": 1, `, 100_000) + `"l": 2`), want: believed},
-		{name: "100,000 different keys", answer: l.extra(manyKeys(100_000)), want: believed},
+		{name: "the same key 100,000 times", answer: l.extra(strings.Repeat(`"k": 1, `, 100_000) + `"l": 2`), want: believed},
+		{name: "10,000 different keys", answer: l.extra(manyKeys(10_000)), want: believed},
 		{name: "a value of 1 MB of backslashes", answer: l.extra(`"x": "` + strings.Repeat(`\\`, 1<<19) + `"`), want: believed},
 	}
 }

@@ -111,10 +111,10 @@ func (h hostile) try(t *testing.T, r *rig, l *liar) {
 	began := time.Now()
 	res, err := r.u.Refresh(t.Context(), "prod", updater.RefreshOptions{Kinds: []db.Kind{db.KindVM}})
 	must(t, err)
-	if d := time.Since(began); d > 20*time.Second {
-		t.Errorf("the refresh took %s", d)
-	}
 	r.patience = time.Minute
+	if d := time.Since(began); d >= r.patience {
+		t.Errorf("the refresh took %s: it waited for a time-out", d)
+	}
 	h.checkResult(t, r, res)
 	h.checkRows(t, before, r.live())
 	moved := !r.freshness("prod", db.KindVM).RefreshedAt.Equal(*age.RefreshedAt)
