@@ -64,6 +64,7 @@ func TestModel(t *testing.T) {
 				"trouble":  m.doTrouble,
 				"sabotage": m.doSabotage,
 				"overlap":  m.doOverlap,
+				"late":     m.doLate,
 				"foreign":  m.doForeign,
 				"restart":  func(t *rapid.T) { m.restart(m.anUpdater(t)) },
 				"approve":  m.doApprove,
@@ -288,6 +289,34 @@ func (m *machine) doOverlap(t *rapid.T) {
 		}
 		if rapid.Bool().Draw(t, "one more change") {
 			m.change(t)
+		}
+	})
+	m.world.meanwhileIn = 0
+}
+
+// doLate has a VM change, or go, and come back while an answer that says so is under way, and the other updater see that.
+// The answer must not overwrite what is newer.
+func (m *machine) doLate(t *rapid.T) {
+	outer, reads := m.anUpdater(t), rapid.Bool().Draw(t, "read")
+	back := m.there(t)
+	ref := db.VMRef{Cluster: m.name, UUID: m.touched}
+	m.world.meanwhileIn = 2 // the cluster's own info comes before its VMs
+	if reads {
+		m.world.meanwhileIn = 1
+	}
+	readsToo := !reads && rapid.Bool().Draw(t, "the other reads")
+	during(m.world, func() {
+		if reads {
+			whatever(m.read(t.Context(), outer, ref, true))
+		} else {
+			whatever(m.refresh(t.Context(), outer, []db.Kind{db.KindVM}))
+		}
+	}, func() {
+		back()
+		if readsToo {
+			whatever(m.read(t.Context(), 1-outer, ref, true))
+		} else {
+			whatever(m.refresh(t.Context(), 1-outer, []db.Kind{db.KindVM}))
 		}
 	})
 	m.world.meanwhileIn = 0
