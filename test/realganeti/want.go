@@ -14,7 +14,7 @@ type want struct {
 	// field and value name a column and its new value, as decoded from JSON; an empty field is any entry of this op.
 	field string
 	value any
-	// silent wants no entry: it only says that entries of this object are no surprise.
+	// silent wants no entry: it only says that entries of this object, or of this kind without a name, are no surprise.
 	silent bool
 }
 
@@ -51,7 +51,7 @@ func check(wants []want, changes []entry) (wrong []string, hiccups int) {
 			continue
 		}
 		switch {
-		case slices.ContainsFunc(wants, func(w want) bool { return w.kind == c.kind && w.name == c.name }):
+		case slices.ContainsFunc(wants, func(w want) bool { return w.about(c) }):
 		case c.hiccup():
 			hiccups++
 		default:
@@ -74,6 +74,11 @@ func (e entry) hiccup() bool {
 		}
 	}
 	return true
+}
+
+// about says whether the want names the entry's object.
+func (w want) about(c entry) bool {
+	return w.kind == c.kind && (w.name == c.name || w.silent && w.name == "")
 }
 
 func (w want) matches(c entry) bool {
