@@ -7,17 +7,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"ganeticache/db"
+	"ganeticache/test/pgprograms"
 )
 
 // server is the PostgreSQL of a test binary.
@@ -115,14 +112,14 @@ func start() (*server, error) {
 
 // initialize makes a database cluster in a new directory. attr is what makes a program run as its owner.
 func initialize() (bin, dir string, attr *syscall.SysProcAttr, err error) {
-	if bin, err = programs(); err != nil {
+	if bin, err = pgprograms.Dir(); err != nil {
 		return "", "", nil, err
 	}
 	if dir, err = os.MkdirTemp("", "dbtest-"); err != nil {
 		return "", "", nil, fmt.Errorf("making the server's directory: %w", err)
 	}
 	attr = &syscall.SysProcAttr{Setpgid: true} // an interrupt at the terminal must reach the supervisor through us
-	if err := dropRoot(attr, dir); err != nil {
+	if err := pgprograms.DropRoot(attr, dir); err != nil {
 		return "", "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	initdb := exec.CommandContext(context.Background(), filepath.Join(bin, "initdb"), //nolint:gosec // an installed program
@@ -177,51 +174,4 @@ func (s *server) await(logFile string) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// programs finds the newest installed server: in PATH, or where the distributions put what is not in PATH.
-func programs() (string, error) {
-	if path, err := exec.LookPath("initdb"); err == nil {
-		if _, err := os.Stat(filepath.Join(filepath.Dir(path), "postgres")); err == nil {
-			return filepath.Dir(path), nil
-		}
-	}
-	var found []string
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin"} {
-		dirs, err := filepath.Glob(pattern + "/initdb")
-		if err != nil {
-			return "", err
-		}
-		found = append(found, dirs...)
-	}
-	if len(found) == 0 {
-		return "", errors.New(missing)
-	}
-	version := func(path string) int {
-		digits := strings.TrimFunc(filepath.Base(filepath.Dir(filepath.Dir(path))), func(r rune) bool { return r < '0' || r > '9' })
-		n, _ := strconv.Atoi(digits) //nolint:errcheck // a directory without a version comes last
-		return n
-	}
-	newest := slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })
-	return filepath.Dir(newest), nil
-}
-
-// dropRoot makes the programs run as the user postgres (or nobody): PostgreSQL refuses to be root.
-func dropRoot(attr *syscall.SysProcAttr, dir string) error {
-	if os.Getuid() != 0 {
-		return nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		if u, err = user.Lookup("nobody"); err != nil {
-			return fmt.Errorf("finding a user for PostgreSQL, which refuses to run as root: %w", err)
-		}
-	}
-	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-	if err := errors.Join(err1, err2); err != nil {
-		return fmt.Errorf("reading the ids of user %s: %w", u.Username, err)
-	}
-	attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(dir, int(uid), int(gid))
 }

@@ -7,15 +7,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"ganeticache/db"
+	"ganeticache/test/pgprograms"
 )
 
 // server is a private PostgreSQL on a unix socket in a directory of its own.
@@ -37,7 +34,7 @@ wait $!
 
 // startServer makes a server from the installed programs and waits until it answers.
 func startServer(ctx context.Context, parent string) (*server, error) {
-	bin, err := programs()
+	bin, err := pgprograms.Dir()
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +48,7 @@ func startServer(ctx context.Context, parent string) (*server, error) {
 	}
 	// A group of its own: an interrupt at the terminal must reach the server through us.
 	attr := &syscall.SysProcAttr{Setpgid: true}
-	if err := dropRoot(attr, s.dir); err != nil {
+	if err := pgprograms.DropRoot(attr, s.dir); err != nil {
 		return nil, err
 	}
 	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), //nolint:gosec // an installed program
@@ -103,51 +100,4 @@ func (s *server) stop() error {
 		return fmt.Errorf("waiting for the end of PostgreSQL: %w", err)
 	}
 	return nil
-}
-
-// programs finds the newest installed server: in PATH, or where the distributions put what is not in PATH.
-func programs() (string, error) {
-	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
-	}
-	var found []string
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin"} {
-		dirs, err := filepath.Glob(pattern + "/initdb")
-		if err != nil {
-			return "", err
-		}
-		found = append(found, dirs...)
-	}
-	if len(found) == 0 {
-		return "", errors.New("finding PostgreSQL's programs initdb and postgres: none installed (Debian, Ubuntu: apt-get install postgresql)")
-	}
-	version := func(path string) int {
-		digits := strings.TrimFunc(filepath.Base(filepath.Dir(filepath.Dir(path))), func(r rune) bool { return r < '0' || r > '9' })
-		n, err := strconv.Atoi(digits)
-		if err != nil {
-			return 0 // a directory without a version comes last
-		}
-		return n
-	}
-	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
-}
-
-// dropRoot makes the programs run as the user postgres (or nobody): PostgreSQL refuses to be root.
-func dropRoot(attr *syscall.SysProcAttr, dir string) error {
-	if os.Getuid() != 0 {
-		return nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		if u, err = user.Lookup("nobody"); err != nil {
-			return fmt.Errorf("finding a user for PostgreSQL, which refuses to run as root: %w", err)
-		}
-	}
-	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-	if err := errors.Join(err1, err2); err != nil {
-		return fmt.Errorf("reading the ids of user %s: %w", u.Username, err)
-	}
-	attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(dir, int(uid), int(gid))
 }

@@ -9,15 +9,13 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"ganeticache/db"
+	"ganeticache/test/pgprograms"
 )
 
 // server is one of the two PostgreSQL servers.
@@ -54,7 +52,7 @@ wait "$pid"
 
 // newServer prepares a server with an empty data directory; top is removed by the caller.
 func newServer(ctx context.Context, top, name string) (*server, error) {
-	bin, err := programs()
+	bin, err := pgprograms.Dir()
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +63,7 @@ func newServer(ctx context.Context, top, name string) (*server, error) {
 	if err := os.Mkdir(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making the directory of server %s: %w", name, err)
 	}
-	if err := dropRoot(s.attr, s.dir); err != nil {
+	if err := pgprograms.DropRoot(s.attr, s.dir); err != nil {
 		return nil, err
 	}
 	s.shell = exec.CommandContext(context.WithoutCancel(ctx), "/bin/sh", "-c", obey, "sh", bin, s.dir, strconv.Itoa(s.port)) //nolint:gosec // our own script
@@ -239,49 +237,4 @@ func freePort(ctx context.Context) (int, error) {
 	}
 	n, err := strconv.Atoi(port)
 	return n, errors.Join(err, l.Close())
-}
-
-// programs finds the newest installed PostgreSQL.
-func programs() (string, error) {
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/pg_basebackup")
-	if err != nil {
-		return "", err
-	}
-	if path, err := exec.LookPath("pg_basebackup"); err == nil {
-		if target, err := filepath.EvalSymlinks(path); err == nil && strings.Contains(target, "postgresql") {
-			found = append(found, target)
-		}
-	}
-	found = slices.DeleteFunc(found, func(path string) bool {
-		_, err := os.Stat(filepath.Join(filepath.Dir(path), "postgres"))
-		return err != nil
-	})
-	if len(found) == 0 {
-		return "", errors.New("PostgreSQL's server programs were not found (Debian, Ubuntu: apt-get install postgresql)")
-	}
-	version := func(path string) int {
-		n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(path)))) //nolint:errcheck // a directory without a version comes last
-		return n
-	}
-	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
-}
-
-// dropRoot makes the programs run as the user postgres (or nobody): PostgreSQL refuses to be root.
-func dropRoot(attr *syscall.SysProcAttr, dir string) error {
-	if os.Getuid() != 0 {
-		return nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		if u, err = user.Lookup("nobody"); err != nil {
-			return fmt.Errorf("finding a user for PostgreSQL, which refuses to run as root: %w", err)
-		}
-	}
-	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-	if err := errors.Join(err1, err2); err != nil {
-		return fmt.Errorf("reading the ids of user %s: %w", u.Username, err)
-	}
-	attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(dir, int(uid), int(gid))
 }

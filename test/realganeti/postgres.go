@@ -6,26 +6,26 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
+
+	"ganeticache/test/pgprograms"
 )
 
 // startPostgres makes a private PostgreSQL in dir, reached through a unix socket, and returns its URL and what stops it.
 // As root it runs as the user postgres (or nobody), because PostgreSQL refuses to be root.
 func startPostgres(ctx context.Context, dir string) (url string, stop func() error, err error) {
-	bin, err := postgresPrograms()
+	bin, err := pgprograms.Dir()
 	if err != nil {
-		return "", nil, err
+		return "", nil, fmt.Errorf("%w, or try with -database sqlite", err)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // the trial's directory
 		return "", nil, fmt.Errorf("making PostgreSQL's directory: %w", err)
 	}
-	attr, err := unprivileged(dir)
-	if err != nil {
-		return "", nil, err
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	if err := pgprograms.DropRoot(attr, dir); err != nil {
+		return "", nil, fmt.Errorf("giving %s to PostgreSQL: %w", dir, err)
 	}
 	data := filepath.Join(dir, "data")
 	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "--pgdata="+data, "--username=postgres", //nolint:gosec // an installed program
@@ -70,34 +70,6 @@ func waitPostgres(ctx context.Context, url string) error {
 			return errors.Join(fmt.Errorf("waiting for PostgreSQL: %w", err), s.db.Close())
 		}
 	}
-}
-
-// postgresPrograms finds an installed server where the distributions put it.
-func postgresPrograms() (string, error) {
-	if path, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(path), nil
-	}
-	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(found) == 0 {
-		return "", errors.New("PostgreSQL's programs initdb and postgres were not found; install them (apt-get install postgresql), " +
-			"or try with -database sqlite")
-	}
-	return filepath.Dir(found[len(found)-1]), nil
-}
-
-func unprivileged(dir string) (*syscall.SysProcAttr, error) {
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		if u, err = user.Lookup("nobody"); err != nil {
-			return nil, fmt.Errorf("finding a user for PostgreSQL, which refuses to be root: %w", err)
-		}
-	}
-	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-	if err := errors.Join(err1, err2, os.Chown(dir, int(uid), int(gid))); err != nil { //nolint:gosec // 32 bits
-		return nil, fmt.Errorf("giving %s to %s: %w", dir, u.Username, err)
-	}
-	return &syscall.SysProcAttr{Setpgid: true, Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
 }
 
 // ignoreExit drops the exit status of a process that ended by the signal it was sent.

@@ -7,16 +7,15 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	_ "github.com/lib/pq" // the driver "postgres"
+
+	"ganeticache/test/pgprograms"
 )
 
 // StopMode is how a PostgreSQL server goes down.
@@ -40,7 +39,7 @@ type Postgres struct {
 
 // NewPostgres makes a database cluster in dir/postgres with a database called cache, and starts its server.
 func NewPostgres(ctx context.Context, dir string) (*Postgres, error) {
-	bin, err := programs()
+	bin, err := pgprograms.Dir()
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +52,7 @@ func NewPostgres(ctx context.Context, dir string) (*Postgres, error) {
 		return nil, fmt.Errorf("making the server's directory: %w", err)
 	}
 	attr := &syscall.SysProcAttr{Setpgid: true}
-	if err := dropRoot(attr, p.dir); err != nil {
+	if err := pgprograms.DropRoot(attr, p.dir); err != nil {
 		return nil, err
 	}
 	initdb := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), //nolint:gosec // an installed program
@@ -139,7 +138,7 @@ func (p *Postgres) log() string { return p.dir + ".log" }
 
 func (p *Postgres) spawn() (err error) {
 	attr := &syscall.SysProcAttr{}
-	if err := dropRoot(attr, p.dir); err != nil {
+	if err := pgprograms.DropRoot(attr, p.dir); err != nil {
 		return err
 	}
 	p.proc, err = launch(attr, p.log(), "QUIT", filepath.Join(p.bin, "postgres"), "-D", filepath.Join(p.dir, "data"),
@@ -177,54 +176,4 @@ func FreePort() (int, error) {
 		return 0, fmt.Errorf("finding a free port at %s: %w", l.Addr(), err)
 	}
 	return addr.Port, nil
-}
-
-// programs finds the newest installed server: in PATH, or where the distributions put what is not in PATH.
-func programs() (string, error) {
-	if path, err := exec.LookPath("initdb"); err == nil {
-		if _, err := os.Stat(filepath.Join(filepath.Dir(path), "postgres")); err == nil {
-			return filepath.Dir(path), nil
-		}
-	}
-	var found []string
-	for _, pattern := range []string{"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin"} {
-		dirs, err := filepath.Glob(pattern + "/initdb")
-		if err != nil {
-			return "", fmt.Errorf("looking for PostgreSQL in %s: %w", pattern, err)
-		}
-		found = append(found, dirs...)
-	}
-	if len(found) == 0 {
-		return "", errors.New("PostgreSQL's server programs (initdb, postgres) were not found; install them " +
-			"(Debian, Ubuntu: apt-get install postgresql)")
-	}
-	version := func(path string) int {
-		digits := strings.TrimFunc(filepath.Base(filepath.Dir(filepath.Dir(path))), func(r rune) bool { return r < '0' || r > '9' })
-		n, err := strconv.Atoi(digits)
-		if err != nil {
-			return 0 // a directory without a version comes last
-		}
-		return n
-	}
-	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
-}
-
-// dropRoot makes a program run as the user postgres (or nobody): PostgreSQL refuses to be root.
-func dropRoot(attr *syscall.SysProcAttr, dir string) error {
-	if os.Getuid() != 0 {
-		return nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		if u, err = user.Lookup("nobody"); err != nil {
-			return fmt.Errorf("finding a user for PostgreSQL, which refuses to run as root: %w", err)
-		}
-	}
-	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
-	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
-	if err := errors.Join(err1, err2); err != nil {
-		return fmt.Errorf("reading the ids of user %s: %w", u.Username, err)
-	}
-	attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(dir, int(uid), int(gid))
 }
