@@ -166,10 +166,10 @@ func (t *trial) fail(ctx context.Context) error {
 		if err := pause(ctx, 0, 3*time.Second, t.rng); err != nil {
 			return err
 		}
-		start := time.Now()
 		if err := t.standby.promote(ctx); err != nil {
 			return err
 		}
+		start := time.Now()
 		t.primary, t.standby = t.standby, t.primary
 		if err := t.awaitFresh(ctx, start); err != nil {
 			return err

@@ -31,14 +31,15 @@ type server struct {
 }
 
 // obey runs the server as the lines of standard input say and answers each with a line; when they end, so does the server.
-// $1 is the directory of the programs, $2 that of the server, $3 its port.
+// $1 is the directory of the programs, $2 that of the server, $3 its port. A standby that has just
+// lost its primary sleeps for wal_retrieve_retry_interval before it notices that it is promoted.
 const obey = `
 pid=
 while read -r command; do
 	case $command in
 	start)
 		"$1/postgres" -D "$2/data" -k "$2" -p "$3" -c listen_addresses=127.0.0.1 -c fsync=off -c shared_buffers=32MB \
-			-c synchronous_commit=remote_apply -c wal_receiver_status_interval=1s </dev/null >>"$2/log" 2>&1 &
+			-c synchronous_commit=remote_apply -c wal_retrieve_retry_interval=100ms </dev/null >>"$2/log" 2>&1 &
 		pid=$! ;;
 	*)
 		kill "-$command" "$pid"
