@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -43,21 +44,27 @@ func RedactURL(address DatabaseURL) string {
 	if !hasPassword(address) {
 		return text
 	}
-	if q := u.Query(); q.Has("password") {
-		q.Set("password", "xxxxx")
-		u.RawQuery = q.Encode()
+	q := u.Query()
+	for _, secret := range passwordParameters() {
+		if q.Has(secret) {
+			q.Set(secret, "xxxxx")
+			u.RawQuery = q.Encode()
+		}
 	}
 	return u.Redacted()
 }
 
-// hasPassword reports whether a database's address holds a password, in either of the two places lib/pq takes it from.
+// passwordParameters are the parameters of a database's address that lib/pq takes a password from.
+func passwordParameters() []string { return []string{"password", "sslpassword"} }
+
+// hasPassword reports whether a database's address holds a password, in any of the places lib/pq takes it from.
 func hasPassword(address DatabaseURL) bool {
 	u, err := url.Parse(address.Reveal())
 	if err != nil || !strings.HasPrefix(u.Scheme, "postgres") {
 		return false
 	}
 	password, found := u.User.Password()
-	return found && password != "" || u.Query().Get("password") != ""
+	return found && password != "" || slices.ContainsFunc(passwordParameters(), func(p string) bool { return u.Query().Get(p) != "" })
 }
 
 // Format prints the configuration without passwords. Without it, a verb that does not fit, such as %s for a pointer inside a

@@ -92,6 +92,7 @@ func TestRedactURL(t *testing.T) {
 		{"no password", "postgres://u@h/d?sslmode=disable", "postgres://u@h/d?sslmode=disable"},
 		{"password", "postgres://u:hunter2@h/d", "postgres://u:xxxxx@h/d"},
 		{"parameter", "postgresql://u@h/d?password=hunter2", "postgresql://u@h/d?password=xxxxx"},
+		{"key's parameter", "postgres://u@h/d?sslpassword=hunter2", "postgres://u@h/d?sslpassword=xxxxx"},
 	}
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
