@@ -12,6 +12,7 @@ SYSUSERDIR ?= $(PREFIX)/lib/sysusers.d
 DOCDIR     ?= $(PREFIX)/share/doc/ganeti-cache-updater
 
 FUZZTIME  ?= 60s
+HOSTILE   ?= 10000
 BENCH     ?= .
 DEMO_ARGS ?=
 CHAOS_ARGS    ?= -for 2m
@@ -109,11 +110,11 @@ bench: ## Run the benchmarks (BENCH=pattern)
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (60s), and try 10,000 damaged answers on each database
 	@.ci/need postgres
-	HOSTILE=10000 $(GO) test -run '^TestHostile_Mutants$$' -timeout 60m -v ./updater
+	HOSTILE=$(HOSTILE) $(GO) test -count=1 -run '^TestHostile_Mutants$$' -timeout 60m -v ./updater
 	@set -e; for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "+ $$package $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 100x $$package; \
 		done; \
 	done
 

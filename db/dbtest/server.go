@@ -112,7 +112,10 @@ func start() (*server, error) {
 
 // initialize makes a database cluster in a new directory. attr is what makes a program run as its owner.
 func initialize() (bin, dir string, attr *syscall.SysProcAttr, err error) {
-	if bin, err = pgprograms.Dir(); err != nil {
+	switch bin, err = pgprograms.Dir(); {
+	case errors.Is(err, pgprograms.ErrMissing):
+		return "", "", nil, errors.New(missing)
+	case err != nil:
 		return "", "", nil, err
 	}
 	if dir, err = os.MkdirTemp("", "dbtest-"); err != nil {
