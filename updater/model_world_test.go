@@ -206,8 +206,7 @@ func (x *world) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index
 	if err != nil {
 		return nil, err
 	}
-	// All answers are from the cluster's one address, whose name does not matter here.
-	delta.StartedAt, delta.Address = at, ganeti.Address{}
+	delta.StartedAt = at
 	if !x.foreign && trouble == "" {
 		x.lists[k][at], x.lastAnswered[k] = said, at
 	}
