@@ -42,13 +42,11 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 	if err != nil {
 		return Result{Cluster: name}, err
 	}
-	if !u.opts.DryRun {
-		unclaim, err := u.opts.Store.Claim(begin)
-		if err != nil {
-			return Result{Cluster: name}, err
-		}
-		defer u.unclaim(unclaim)
+	unclaim, claimErr := u.claim(begin)
+	if errors.Is(claimErr, db.ErrRefreshedElsewhere) {
+		return Result{Cluster: name}, claimErr
 	}
+	defer unclaim()
 	// The cluster's own turn first: who waits for it must not hold a slot that another cluster could use.
 	if err := acquire(begin, t.busy); err != nil {
 		return Result{Cluster: name}, fmt.Errorf("waiting for the refresh of %s that is running: %w", name, err)
@@ -63,7 +61,7 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 		return Result{Cluster: name}, nil
 	}
 	r := &run{u: u, t: t, opts: o, lease: lease, early: rand.Float64(), res: Result{Cluster: name, StartedAt: u.now().UTC()}}
-	r.do(work)
+	r.do(work, claimErr)
 	if errors.Is(r.res.Err(), db.ErrLeaseLost) {
 		u.part.lose(lease)
 	}
@@ -106,9 +104,13 @@ type run struct {
 	res   Result
 }
 
-func (r *run) do(ctx context.Context) {
+// do is the refresh. With an error of the database it is over before it begins.
+func (r *run) do(ctx context.Context, err error) {
 	defer r.contain(ctx)
-	fresh, err := r.u.opts.Store.Freshness(ctx, r.t.row.ID)
+	var fresh map[db.Kind]db.Freshness
+	if err == nil {
+		fresh, err = r.u.opts.Store.Freshness(ctx, r.t.row.ID)
+	}
 	if err != nil {
 		r.kinds = r.t.plan.scheduled()
 		r.fail(ctx, &storeError{err})

@@ -18,11 +18,11 @@ import (
 //
 // The error is [db.ErrRefreshedElsewhere], on a database for one process, before anything is done.
 func (u *Updater) Run(ctx context.Context) error {
-	release, err := u.opts.Store.Claim(ctx)
+	unclaim, err := u.claim(ctx)
 	if err != nil {
 		return err
 	}
-	defer u.unclaim(release)
+	defer unclaim()
 	// The refreshes' own context outlives ctx by the grace.
 	work, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
@@ -60,11 +60,21 @@ func (u *Updater) startHeart(ctx context.Context) (stop func()) {
 	}
 }
 
-// unclaim gives the right to refresh into the database back.
-func (u *Updater) unclaim(release func() error) {
-	if err := release(); err != nil {
-		u.log.Warn("giving the database back failed; it is free when this process ends", zap.Error(err))
+// claim takes the right to refresh into the database; a dry run needs none. unclaim gives it back, and may always be
+// called.
+func (u *Updater) claim(ctx context.Context) (unclaim func(), err error) {
+	if u.opts.DryRun {
+		return func() {}, nil
 	}
+	release, err := u.opts.Store.Claim(ctx)
+	if err != nil {
+		return func() {}, err
+	}
+	return func() {
+		if err := release(); err != nil {
+			u.log.Warn("giving the database back failed; it is free when this process ends", zap.Error(err))
+		}
+	}, nil
 }
 
 // scheduler drives the refreshes of all clusters by cron. Only Run's goroutine uses it, the jobs aside.
