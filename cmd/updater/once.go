@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/pflag"
 
@@ -16,6 +17,9 @@ type onceOptions struct {
 	clusters []string
 	dryRun   bool
 	json     bool
+	eachLine bool
+	// stdin has the lines for eachLine.
+	stdin io.Reader
 }
 
 func (o *onceOptions) flags(f *pflag.FlagSet) {
@@ -23,13 +27,14 @@ func (o *onceOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.clusters, "cluster", nil, "with --once: only the cluster `NAME`; may be repeated")
 	f.BoolVar(&o.dryRun, "dry-run", false, "with --once: say what would change and write nothing")
 	f.BoolVar(&o.json, "json", false, "with --once: print the outcome as JSON, for programs")
+	f.BoolVar(&o.eachLine, "each-line", false, "with --once: refresh once for each line of standard input until it ends, so that a program can say when")
 }
 
 // set says whether a single refresh was asked for. The other flags have no meaning without --once, and a daemon that
 // starts instead of a dry run is not what was meant.
 func (o *onceOptions) set() (bool, error) {
-	if !o.once && (o.dryRun || o.json || len(o.clusters) > 0) {
-		return false, errors.New("--cluster, --dry-run and --json need --once; see updater --help")
+	if !o.once && (o.dryRun || o.json || o.eachLine || len(o.clusters) > 0) {
+		return false, errors.New("--cluster, --dry-run, --each-line and --json need --once; see updater --help")
 	}
 	return o.once, nil
 }
@@ -69,6 +74,14 @@ func (a *app) once(ctx context.Context, o onceOptions) (err error) {
 	if err != nil {
 		return fail(err)
 	}
+	if o.eachLine {
+		return rounds(ctx, o.stdin, func() error { return a.round(ctx, u, o, bars) })
+	}
+	return a.round(ctx, u, o, bars)
+}
+
+// round refreshes the clusters and prints the outcome.
+func (a *app) round(ctx context.Context, u *updater.Updater, o onceOptions, bars bool) error {
 	results, err := a.refreshAll(ctx, u, o, bars)
 	if errors.Is(err, updater.ErrUnknownCluster) {
 		return &exitError{exitUsage, err}

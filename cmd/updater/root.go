@@ -94,6 +94,7 @@ Without a subcommand it runs until it is told to stop; with --once it refreshes 
 				return err
 			}
 			if asked {
+				once.stdin = cmd.InOrStdin()
 				return a.once(cmd.Context(), once)
 			}
 			return a.run(cmd.Context())
