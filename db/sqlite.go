@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
 )
@@ -36,9 +35,7 @@ func sqliteDialect() *dialect {
 		list:        func(values []string) any { return List(values).jsonText() },
 		cast:        func(expr, _ string) string { return expr },
 		argument:    sqliteArgument,
-		load: func(_ context.Context, x *txn, table string, columns []string) (loader, error) {
-			return &valuesLoader{x: x, table: table, columns: columns}, nil
-		},
+		load:        sqliteLoad,
 		endSessions: func(context.Context, *txn, []string) (int64, error) { return 0, nil },
 		upsert:      upsertValues,
 		setDigests:  sqliteSetDigests,
@@ -66,49 +63,6 @@ func sqliteArgument(ptr any) any {
 		return string(*p) // as []byte it would be stored as a blob
 	}
 	return plainArgument(ptr)
-}
-
-// valuesLoader inserts with one prepared statement of several rows.
-type valuesLoader struct {
-	x       *txn
-	table   string
-	columns []string
-	full    *sqlx.Stmt // inserts loadRows rows
-	args    []any
-}
-
-// loadRows is where more rows per statement stop paying, with some 25 columns each.
-const loadRows = 50
-
-func (l *valuesLoader) add(ctx context.Context, ptrs []any) error {
-	l.args = l.x.d.arguments(l.args, ptrs)
-	if len(l.args) < loadRows*len(l.columns) {
-		return nil
-	}
-	if l.full == nil {
-		stmt, err := l.x.PreparexContext(ctx, valuesStatement(l.table, l.columns, loadRows, ""))
-		if err != nil {
-			return err
-		}
-		l.full = stmt
-	}
-	_, err := l.full.ExecContext(ctx, l.args...)
-	clear(l.args)
-	l.args = l.args[:0]
-	return err
-}
-
-func (l *valuesLoader) close(ctx context.Context) error {
-	var err error
-	if n := len(l.args) / len(l.columns); n > 0 {
-		_, err = l.x.exec(ctx, valuesStatement(l.table, l.columns, n, ""), l.args...)
-		l.args = l.args[:0]
-	}
-	if l.full != nil {
-		err = errors.Join(err, l.full.Close())
-		l.full = nil
-	}
-	return err
 }
 
 func sqliteSetDigests(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) (err error) {
