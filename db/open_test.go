@@ -82,7 +82,7 @@ func TestOpen_SQLiteFile(t *testing.T) {
 		}
 	}
 	for pragma, want := range map[string]string{
-		"journal_mode": "wal", "page_size": "16384", "foreign_keys": "1", "synchronous": "1", "cache_size": "-65536",
+		"journal_mode": "wal", "page_size": "16384", "foreign_keys": "1", "synchronous": "1", "cache_size": "256",
 	} {
 		var got string
 		if err := s.Writer().GetContext(t.Context(), &got, "PRAGMA "+pragma); err != nil || got != want {
