@@ -97,14 +97,7 @@ func (l List) appendArray(b []byte) []byte {
 			b = append(b, "NULL"...)
 			continue
 		}
-		b = append(b, '"')
-		for _, c := range []byte(e) {
-			if c == '"' || c == '\\' {
-				b = append(b, '\\')
-			}
-			b = append(b, c)
-		}
-		b = append(b, '"')
+		b = appendQuoted(b, e)
 	}
 	return append(b, '}')
 }

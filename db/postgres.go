@@ -2,8 +2,6 @@ package db
 
 import (
 	"context"
-	"errors"
-	"strings"
 	"time"
 
 	"github.com/lib/pq"
@@ -104,53 +102,6 @@ func plainArgument(ptr any) any {
 		return deref(*p)
 	}
 	return ptr
-}
-
-const staging = "ganeti_cache_staging"
-
-// postgresUpsert sends few rows as VALUES; more go by COPY into a temporary table that ends with the transaction and
-// from there in one statement. The temporary table needs the TEMPORARY right on the database, which PUBLIC has.
-func postgresUpsert(ctx context.Context, x *txn, t *table, rows []Row) (int64, error) {
-	if len(rows) <= valuesRows {
-		return upsertValues(ctx, x, t, rows)
-	}
-	columns := strings.Join(t.written, ", ")
-	if err := createStaging(ctx, x, t); err != nil {
-		return 0, err
-	}
-	load, err := openCopy(ctx, x, staging, t.written)
-	if err != nil {
-		return 0, err
-	}
-	for _, row := range rows {
-		if err := load.add(ctx, t.writePointers(row)); err != nil {
-			return 0, errors.Join(err, load.close(ctx))
-		}
-	}
-	if err := load.close(ctx); err != nil {
-		return 0, err
-	}
-	n, err := x.exec(ctx, "INSERT INTO "+t.name+" ("+columns+") SELECT "+columns+" FROM "+staging+onConflict(t))
-	if err != nil {
-		return 0, err
-	}
-	_, err = x.exec(ctx, "TRUNCATE "+staging)
-	return n, err
-}
-
-// createStaging makes the temporary table on its first use in the transaction. It has the columns' types and their
-// compression (copying what is compressed already is a fifth faster), but none of the table's constraints.
-func createStaging(ctx context.Context, x *txn, t *table) error {
-	if x.staged {
-		return nil
-	}
-	x.staged = true
-	_, err := x.exec(ctx, "CREATE TEMPORARY TABLE "+staging+" (LIKE "+t.name+" INCLUDING COMPRESSION) ON COMMIT DROP")
-	if err != nil {
-		return err
-	}
-	_, err = x.exec(ctx, "ALTER TABLE "+staging+" DROP COLUMN id") // it may not be NULL
-	return err
 }
 
 func postgresSetDigests(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) error {

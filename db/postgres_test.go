@@ -201,7 +201,7 @@ func TestApply_ConnectionKilled(t *testing.T) {
 	t.Parallel()
 	s := dbtest.Postgres(t)
 	id := oneCluster(t, s)
-	for _, rows := range []int{0, 1} { // straight COPY, then through staging
+	for _, rows := range []int{0, 1} { // straight COPY, then by arrays
 		generation := int64(rows)
 		if rows > 0 {
 			apply(t, s, snapshot(id, 0, rows, 0))

@@ -74,7 +74,7 @@ func TestApply_ConnectionLostOnce(t *testing.T) {
 	s := dbtest.Postgres(t)
 	id := oneCluster(t, s)
 	killer := dbtest.Postgres(t)
-	for generation, rows := range []int{3000, 5000} { // straight COPY, then through staging
+	for generation, rows := range []int{3000, 5000} { // straight COPY, then by arrays
 		var database string
 		if err := s.DB().GetContext(t.Context(), &database, "SELECT current_database()"); err != nil {
 			t.Fatal(err)

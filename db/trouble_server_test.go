@@ -61,7 +61,7 @@ func TestApply_Refused(t *testing.T) {
 			t.Parallel()
 			s := dbtest.Postgres(t)
 			id := oneCluster(t, s)
-			for _, n := range []int{0, 3, 300} { // straight COPY, VALUES, then through staging
+			for _, n := range []int{0, 3, 300} { // straight COPY, then by arrays, then in several statements
 				generation := must(s.Fingerprints(t.Context(), id, db.KindVM))(t).Generation
 				before := contents(t, s)
 				raise(t, s, c.code, n/2+1, 1_000_000)

@@ -23,8 +23,6 @@ type txn struct {
 	*sqlx.Tx
 	conn *sqlx.Conn
 	d    *dialect
-	// staged says that the staging table of the transaction is there.
-	staged bool
 }
 
 // exec runs a statement written with ? placeholders and returns the number of rows it wrote.

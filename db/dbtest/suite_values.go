@@ -52,7 +52,7 @@ func values(f *fixture) {
 	same(f, "inserted", counts{Created: n}, countsOf(f.apply(db.KindVM, rows(2*n, "\n")...)))
 	same(f, "equal after inserting", counts{}, countsOf(f.apply(db.KindVM, rows(2*n, "\n\n")...)))
 	same(f, "staged", counts{Created: 14 * n}, countsOf(f.apply(db.KindVM, rows(16*n, "\n\n")...)))
-	same(f, "equal after staging", counts{}, countsOf(f.apply(db.KindVM, rows(16*n, "\t")...)))
+	same(f, "equal after arrays", counts{}, countsOf(f.apply(db.KindVM, rows(16*n, "\t")...)))
 
 	var got struct {
 		Tags db.List `db:"tags"`

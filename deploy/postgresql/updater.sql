@@ -9,8 +9,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ganeti_updater') THEN
         CREATE ROLE ganeti_updater;
     END IF;
-    -- TEMPORARY: large changes go through a staging table of the session.
-    EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO ganeti_updater', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO ganeti_updater', current_database());
 END
 $$;
 ALTER ROLE ganeti_updater LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
