@@ -41,6 +41,8 @@ type dialect struct {
 	cast func(expr, typ string) string
 	// argument turns a pointer to a field into a statement's argument.
 	argument func(ptr any) any
+	// fingerprints reads what a query of uuid and digest gives; nil: row by row.
+	fingerprints func(ctx context.Context, reader *pool, query string, args []any) ([]Fingerprint, error)
 	// load streams rows into a table.
 	load func(ctx context.Context, x *txn, table string, columns []string) (loader, error)
 	// upsert inserts rows or updates those with the same cluster and uuid; it returns the number written.

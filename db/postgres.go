@@ -43,16 +43,17 @@ func postgresDialect() *dialect {
 		skipLocked: " FOR UPDATE SKIP LOCKED",
 		// The oid of the table as the key: unique in the database without claiming a number. Held until commit, so
 		// keep it short: changes are appended last.
-		sequencer:   "SELECT pg_advisory_xact_lock('changes'::regclass::oid::bigint)",
-		schemaTable: "SELECT count(to_regclass(?))",
-		clock:       "clock_timestamp()",
-		clockPlus:   "clock_timestamp() + make_interval(secs => CAST(? AS double precision))",
-		noSync:      "set_config('synchronous_commit', 'off', true) = 'off' AND set_config('lock_timeout', '30s', true) <> ''",
-		search:      postgresSearch(),
-		in:          func(column string) string { return column + " = ANY(?)" },
-		list:        func(values []string) any { return pq.Array(values) },
-		cast:        func(expr, typ string) string { return expr + "::" + typ },
-		argument:    postgresArgument,
+		sequencer:    "SELECT pg_advisory_xact_lock('changes'::regclass::oid::bigint)",
+		schemaTable:  "SELECT count(to_regclass(?))",
+		clock:        "clock_timestamp()",
+		clockPlus:    "clock_timestamp() + make_interval(secs => CAST(? AS double precision))",
+		noSync:       "set_config('synchronous_commit', 'off', true) = 'off' AND set_config('lock_timeout', '30s', true) <> ''",
+		search:       postgresSearch(),
+		in:           func(column string) string { return column + " = ANY(?)" },
+		list:         func(values []string) any { return pq.Array(values) },
+		cast:         func(expr, typ string) string { return expr + "::" + typ },
+		argument:     postgresArgument,
+		fingerprints: postgresFingerprints,
 		load: func(ctx context.Context, x *txn, table string, columns []string) (loader, error) {
 			return openCopy(ctx, x, table, columns)
 		},

@@ -151,7 +151,7 @@ func TestClient_NoConnection(t *testing.T) {
 		{"no handshake", silent, ganeti.Timeouts{TLSHandshake: second / 10}, ganeti.ErrTimeout, "timeout", "no TLS handshake within 100ms (timeouts.tls_handshake)"},
 		{"no handshake within the total", silent, ganeti.Timeouts{TLSHandshake: second / 5, Total: second / 5}, ganeti.ErrTimeout, "timeout", "200ms"},
 		{"no TLS", plain, ganeti.Timeouts{}, ganeti.ErrTLS, "tls", "does not speak TLS"},
-		{"closed at once", closing, ganeti.Timeouts{}, ganeti.ErrTLS, "tls", "closed the connection during the handshake"},
+		{"closed at once", closing, ganeti.Timeouts{}, ganeti.ErrRefused, "unreachable", "closed the connection during the TLS handshake"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -76,7 +76,8 @@ func (d *dialer) handshakeError(ctx context.Context, err error) error {
 		return fmt.Errorf("%w: %w; check the host name and the certificate, or set tls.pin_sha256 "+
 			"(`updater trust %s`)", ErrTLS, err, d.address)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
-		return fmt.Errorf("%w: the server closed the connection during the handshake; check that the port is RAPI's", ErrTLS)
+		// Not a matter of certificates: a RAPI that is being stopped does so.
+		return fmt.Errorf("%w: the server closed the connection during the TLS handshake; RAPI is being stopped, or the port is another's", ErrRefused)
 	default:
 		return fmt.Errorf("%w: %w; check that the port is RAPI's", ErrTLS, err)
 	}

@@ -121,29 +121,6 @@ func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 	return kr
 }
 
-// known gives the record of the last answer: the remembered one while the database's rows are still of its generation,
-// else one made of the digests in the database.
-func (r *run) known(ctx context.Context, k db.Kind) (remembered[*ganeti.Index], error) {
-	if known := r.t.known[k]; known.ok && known.generation == r.fresh[k].Generation {
-		return known, nil
-	}
-	if r.t.row.ID == 0 {
-		return remembered[*ganeti.Index]{}, nil
-	}
-	prints, err := r.u.opts.Store.Fingerprints(ctx, r.t.row.ID, k)
-	if err != nil {
-		return remembered[*ganeti.Index]{}, &storeError{err}
-	}
-	items := make([]ganeti.Known, 0, len(prints.Items))
-	for _, p := range prints.Items {
-		// An item without a readable key is never on record: each snapshot that holds it must withhold its removals.
-		if p.Key != "" {
-			items = append(items, ganeti.Known{Key: p.Key, Digest: ganeti.Digest(p.Digest)})
-		}
-	}
-	return remembered[*ganeti.Index]{ganeti.NewIndex(items), prints.Generation, true}, nil
-}
-
 // apply writes the difference and remembers the answer as the new record.
 func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation int64) (db.Outcome, error) {
 	if r.t.row.ID == 0 {

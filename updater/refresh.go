@@ -97,6 +97,8 @@ type run struct {
 	lease *db.Lease
 	// proven is the address that has shown the cluster's uuid in this refresh; no answer of another one is believed.
 	proven ganeti.Address
+	// ahead are the records that are read while the cluster answers.
+	ahead map[db.Kind]*readPrints
 	// touches are the kinds that did not change; they are stamped fresh together, in one transaction.
 	touches []db.Touch
 	// early is drawn once, so that kinds that failed together are tried again together.
@@ -124,6 +126,7 @@ func (r *run) do(ctx context.Context, err error) {
 		r.fail(ctx, err)
 		return
 	}
+	defer r.readAhead(ctx)()
 	for i, k := range r.kinds {
 		r.progress(string(k.name), i+1)
 		kr := r.refreshKind(ctx, k)
