@@ -75,7 +75,15 @@ func bench(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 		}
 		all = append(all, some...)
 	}
-	return all.print(stdout)
+	m, err := describeMachine(ctx, o, s)
+	if err != nil {
+		return err
+	}
+	r := report{all, m}
+	if o.out != "" {
+		err = r.write(o.out)
+	}
+	return errors.Join(err, r.print(stdout))
 }
 
 func measureShape(ctx context.Context, o options, s *server, folder string, sh shape, stderr io.Writer) (all results, err error) {

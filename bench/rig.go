@@ -35,7 +35,7 @@ func newRig(ctx context.Context, o options, s *server, folder string, sh shape, 
 	if r.world, err = newWorld(ctx, r.folder, sh); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(r.seed(ctx), r.build()); err != nil {
+	if err := errors.Join(r.seed(ctx), r.build(ctx)); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	return r, nil

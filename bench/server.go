@@ -74,4 +74,12 @@ func (s *server) walPosition(ctx context.Context) (n int64, err error) {
 	return n, nil
 }
 
+// version is that of the server, as it says.
+func (s *server) version(ctx context.Context) (text string, err error) {
+	if err := s.admin.GetContext(ctx, &text, "SHOW server_version"); err != nil {
+		return "", fmt.Errorf("asking PostgreSQL for its version: %w", err)
+	}
+	return text, nil
+}
+
 func (s *server) close() error { return errors.Join(s.admin.Close(), s.postgres.Close()) }

@@ -41,8 +41,6 @@ type entry struct {
 	joins []string
 	// runs is the most rounds it is measured in each case; 0 means all.
 	runs int
-	// alone says that it is measured with a single cluster only.
-	alone bool
 }
 
 // The systems' keys.

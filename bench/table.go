@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -37,13 +36,6 @@ func (rs results) figures() table.Writer {
 	}
 	t.SetColumnConfigs(right)
 	return t
-}
-
-func (rs results) print(w io.Writer) error {
-	if _, err := fmt.Fprintln(w, rs.figures().Render()); err != nil {
-		return fmt.Errorf("printing: %w", err)
-	}
-	return nil
 }
 
 func millis(d time.Duration) string {
