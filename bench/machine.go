@@ -22,7 +22,6 @@ type machine struct {
 	// cores are those that this process may use; memory is all of the machine's, in bytes.
 	cores  int
 	memory uint64
-	kernel string
 	// versions are those of the programs, by name.
 	versions [][2]string
 	command  string
@@ -36,11 +35,6 @@ func describeMachine(ctx context.Context, o options, s *server) (machine, error)
 		return m, fmt.Errorf("reading the machine's memory from %q: %w", kb, err)
 	}
 	m.memory <<= 10
-	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return m, fmt.Errorf("reading the kernel's version: %w", err)
-	}
-	m.kernel = strings.TrimSpace(string(kernel))
 	postgres, err1 := s.version(ctx)
 	updater, err2 := output(ctx, o.updater, "version")
 	python, found := pythonWithModules(ctx)
@@ -51,8 +45,10 @@ func describeMachine(ctx context.Context, o options, s *server) (machine, error)
 			"import platform, requests, psycopg2; print(platform.python_version() + ', requests ' + requests.__version__ + ', psycopg2 ' + psycopg2.__version__.split()[0])")
 	}
 	m.versions = [][2]string{
-		{"updater", strings.TrimPrefix(updater, "updater ")}, {"Go of the bench", strings.TrimPrefix(runtime.Version(), "go")},
-		{"PostgreSQL", postgres}, {"Python", pythonVersion},
+		{"updater", strings.TrimPrefix(updater, "updater ")},
+		{"Go of the bench", strings.TrimPrefix(runtime.Version(), "go")},
+		{"PostgreSQL", postgres},
+		{"Python", pythonVersion},
 	}
 	return m, errors.Join(err1, err2, err3)
 }
@@ -87,7 +83,7 @@ func field(file, name string) string {
 func (m machine) lines() []string {
 	lines := []string{
 		"date: " + m.date.Format("2006-01-02 15:04 UTC"),
-		fmt.Sprintf("machine: %s, %d cores, %s of memory, Linux %s", m.cpu, m.cores, humanize.IBytes(m.memory), m.kernel),
+		fmt.Sprintf("machine: %s, %d cores, %s of memory", m.cpu, m.cores, humanize.IBytes(m.memory)),
 	}
 	for _, v := range m.versions {
 		lines = append(lines, v[0]+": "+v[1])

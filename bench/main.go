@@ -47,7 +47,30 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 // bench measures everything that is chosen, and prints it.
-func bench(ctx context.Context, o options, stdout, stderr io.Writer) (err error) {
+func bench(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	return withServer(ctx, func(folder string, s *server) error {
+		var all results
+		for _, sh := range o.shapes {
+			some, err := measureShape(ctx, o, s, folder, sh, stderr)
+			if err != nil {
+				return err
+			}
+			all = append(all, some...)
+		}
+		m, err := describeMachine(ctx, o, s)
+		if err != nil {
+			return err
+		}
+		r := report{all, m}
+		if o.out != "" {
+			err = r.write(o.out)
+		}
+		return errors.Join(err, r.print(stdout))
+	})
+}
+
+// withServer has use work with a folder and a PostgreSQL of its own. After an error the folder stays, for its logs.
+func withServer(ctx context.Context, use func(folder string, s *server) error) (err error) {
 	folder, err := os.MkdirTemp("", "bench-")
 	if err != nil {
 		return fmt.Errorf("making a folder: %w", err)
@@ -66,31 +89,14 @@ func bench(ctx context.Context, o options, stdout, stderr io.Writer) (err error)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	var all results
-	for _, sh := range o.shapes {
-		some, err := measureShape(ctx, o, s, folder, sh, stderr)
-		if err != nil {
-			return err
-		}
-		all = append(all, some...)
-	}
-	m, err := describeMachine(ctx, o, s)
-	if err != nil {
-		return err
-	}
-	r := report{all, m}
-	if o.out != "" {
-		err = r.write(o.out)
-	}
-	return errors.Join(err, r.print(stdout))
+	return errors.Join(use(folder, s), s.close())
 }
 
-func measureShape(ctx context.Context, o options, s *server, folder string, sh shape, stderr io.Writer) (all results, err error) {
+func measureShape(ctx context.Context, o options, s *server, folder string, sh shape, stderr io.Writer) (results, error) {
 	r, err := newRig(ctx, o, s, folder, sh, stderr)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, r.close()) }()
-	return r.run(ctx)
+	all, err := r.run(ctx)
+	return all, errors.Join(err, r.close())
 }

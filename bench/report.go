@@ -40,7 +40,7 @@ func (rs results) limits() table.Writer {
 
 // write puts latest.md and latest.svg into a folder.
 func (r report) write(folder string) error {
-	if err := os.MkdirAll(folder, 0o750); err != nil {
+	if err := os.MkdirAll(folder, 0o750); err != nil { //nolint:gosec // the folder that was asked for
 		return fmt.Errorf("making the folder of the results: %w", err)
 	}
 	for name, content := range map[string]string{"latest.md": r.markdown(), "latest.svg": r.results.chart()} {

@@ -48,7 +48,7 @@ func (s site) write(file string) error {
 	if err != nil {
 		return fmt.Errorf("encoding the clusters' addresses: %w", err)
 	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
+	if err := os.WriteFile(file, text, 0o600); err != nil { //nolint:gosec // a name of our own
 		return fmt.Errorf("writing %s: %w", file, err)
 	}
 	return nil
