@@ -7,6 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"sync/atomic"
+	"time"
 
 	"ganeticache/ganeti/rapisim"
 )
@@ -30,14 +32,19 @@ func simulate(args []string, stdin io.Reader, stdout io.Writer) error {
 	if err := f.Parse(args); err != nil {
 		return err
 	}
+	var c clock
+	c.forward(startDate().UnixMicro())
 	farm, err := rapisim.NewFarm(s.clusters, rapisim.Options{
 		Name: "cluster.example", Seed: 1, VMs: s.vms, Nodes: s.nodes(), Groups: 2, Networks: 4, Jobs: s.jobs(),
-		KVMShare: 1, Username: username, Password: password,
+		KVMShare: 1, Username: username, Password: password, Now: c.now,
 	}, rapisim.WithMaxClients(0))
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", s, err)
 	}
 	defer farm.Close()
+	// A cluster begins with VMs that were last changed up to a day after its clock. What changes from now on is newer, which
+	// is what those rely on that compare times.
+	c.forward((48 * time.Hour).Microseconds())
 	m := &mover{farm: farm, jobs: s.jobs()}
 	orders := bufio.NewScanner(stdin)
 	out := bufio.NewWriterSize(stdout, 1<<16)
@@ -51,6 +58,18 @@ func simulate(args []string, stdin io.Reader, stdout io.Writer) error {
 		}
 	}
 	return orders.Err()
+}
+
+// startDate is when the clusters' clock begins, so that they are the same in every run.
+func startDate() time.Time { return time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC) }
+
+// clock is that of all clusters: it moves by a millisecond whenever somebody looks.
+type clock struct{ micros atomic.Int64 }
+
+func (c *clock) forward(micros int64) { c.micros.Add(micros) }
+
+func (c *clock) now() time.Time {
+	return time.UnixMicro(c.micros.Add(time.Millisecond.Microseconds())).UTC()
 }
 
 // obey carries out one order.
