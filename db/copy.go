@@ -108,7 +108,7 @@ func appendCopyField(b []byte, ptr any) []byte {
 		if len(*p) == 0 {
 			return append(b, "{}"...)
 		}
-		return appendCopyText(b, p.appendArray(nil))
+		return appendCopyText(b, p.array())
 	case *[]byte:
 		return hex.AppendEncode(append(b, `\\x`...), *p)
 	case *int64:

@@ -52,7 +52,7 @@ func (s *Store) ExplainVMs(ctx context.Context, f VMFilter, analyze bool) ([]str
 func PostgresDefaults(u *url.URL) (string, error) { return postgresDefaults(u) }
 
 // ArrayLiteral and JSONText expose the stored forms of a list.
-func ArrayLiteral(l List) string { return string(l.appendArray(nil)) }
+func ArrayLiteral(l List) string { return string(l.array()) }
 
 // JSONText is SQLite's form.
 func JSONText(l List) string { return l.jsonText() }

@@ -86,9 +86,9 @@ func (l List) jsonText() string {
 	return string(text)
 }
 
-// appendArray appends the list as a PostgreSQL array literal.
-func (l List) appendArray(b []byte) []byte {
-	b = append(b, '{')
+// array gives the list as a PostgreSQL array literal.
+func (l List) array() []byte {
+	b := []byte{'{'}
 	for i, e := range l {
 		if i > 0 {
 			b = append(b, ',')

@@ -72,7 +72,7 @@ func postgresDialect() *dialect {
 func postgresArgument(ptr any) any {
 	switch p := ptr.(type) {
 	case *List:
-		return string(p.appendArray(nil))
+		return string(p.array())
 	case *JSON:
 		if *p == nil {
 			return nil

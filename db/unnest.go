@@ -91,7 +91,7 @@ func appendElement(b []byte, ptr any) []byte {
 			return appendQuoted(b, *p)
 		}
 	case *List:
-		return appendQuoted(b, p.appendArray(nil))
+		return appendQuoted(b, p.array())
 	case *[]byte:
 		return append(hex.AppendEncode(append(b, `"\\x`...), *p), '"')
 	case *int64:
