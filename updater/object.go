@@ -179,7 +179,7 @@ func (q *question) ask(ctx context.Context, c Cluster) error {
 	if err != nil {
 		return &settingsError{err}
 	}
-	if q.src, err = q.u.opts.Connect(settings); err != nil {
+	if q.src, err = q.u.connect(q.o.cluster, settings); err != nil {
 		return &settingsError{err}
 	}
 	k, ok := kindOf(q.o.kind)

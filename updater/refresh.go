@@ -60,7 +60,7 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 	if o.scheduled && lease == nil {
 		return Result{Cluster: name}, nil
 	}
-	r := &run{u: u, t: t, opts: o, lease: lease, early: rand.Float64(), res: Result{Cluster: name, StartedAt: u.now().UTC()}}
+	r := &run{u: u, t: t, opts: o, lease: lease, early: rand.Float64(), took: map[db.Kind]time.Duration{}, res: Result{Cluster: name, StartedAt: u.now().UTC()}}
 	r.do(work, claimErr)
 	if errors.Is(r.res.Err(), db.ErrLeaseLost) {
 		u.part.lose(lease)
@@ -99,6 +99,9 @@ type run struct {
 	proven ganeti.Address
 	// touches are the kinds that did not change; they are stamped fresh together, in one transaction.
 	touches []db.Touch
+	// applied are those that did change, as they were stamped with their rows; took is how long each answer took.
+	applied []db.Touch
+	took    map[db.Kind]time.Duration
 	// early is drawn once, so that kinds that failed together are tried again together.
 	early float64
 	res   Result
@@ -117,6 +120,7 @@ func (r *run) do(ctx context.Context, err error) {
 		return
 	}
 	r.fresh = fresh
+	r.t.held.Store(r.t.plan.held(fresh))
 	if r.kinds = r.choose(); len(r.kinds) == 0 && len(r.opts.Kinds) == 0 {
 		return
 	}
@@ -157,7 +161,7 @@ func (r *run) begin(ctx context.Context) error {
 	if err != nil {
 		return &settingsError{err}
 	}
-	if r.src, err = r.u.opts.Connect(settings); err != nil {
+	if r.src, err = r.u.connect(r.res.Cluster, settings); err != nil {
 		return &settingsError{err}
 	}
 	if err := r.recordCredentials(ctx, settings); err != nil {
@@ -206,8 +210,9 @@ func (r *run) skip(ks []kind, err error) {
 
 // finish stamps what was found unchanged and records what failed.
 func (r *run) finish(ctx context.Context) {
-	if len(r.touches) > 0 && !r.u.opts.DryRun {
-		err := r.u.opts.Store.TouchFresh(ctx, r.t.row.ID, r.lease, r.touches)
+	restamped := r.keepPace()
+	if touches := slices.Concat(r.touches, restamped); len(touches) > 0 && !r.u.opts.DryRun {
+		err := r.u.opts.Store.TouchFresh(ctx, r.t.row.ID, r.lease, touches)
 		if errors.Is(err, db.ErrConflict) {
 			// Another process has applied something newer: what we compared with is history, and so is our stamp.
 			r.t.forget()

@@ -62,6 +62,9 @@ type Cluster struct {
 	// Schedules says when each kind is refreshed; a kind that is absent never is. The cluster's own info is read with
 	// every refresh and needs no entry.
 	Schedules map[db.Kind]cron.Schedule
+	// Budget is the share of time that scheduled refreshes may keep the cluster's RAPI busy, 0.1 for a tenth: one that
+	// answers slowly is asked less often than the schedules say. Zero, or 1 and more, is no limit.
+	Budget float64
 	// Stored says that the settings are kept in the database, which alone decides whether there is such a cluster.
 	Stored bool
 }
@@ -139,6 +142,9 @@ type target struct {
 	info remembered[ganeti.Digest]
 	// known is the record of the last answer of each kind, valid for one generation of the rows in the database.
 	known map[db.Kind]remembered[*ganeti.Index]
+	pace  pace
+	// held is until when the budget has nothing refreshed on schedule; nil when the schedule rules. The scheduler reads it.
+	held atomic.Pointer[time.Time]
 	// serving is the address that served last, for new clients to begin with; any goroutine may read it.
 	serving atomic.Pointer[ganeti.Address]
 }
