@@ -112,12 +112,10 @@ func (r *run) keepPace() (restamp []db.Touch) {
 	}
 	if len(r.opts.Kinds) == 0 && !next.IsZero() {
 		p := Pace{Schedule: r.t.plan.interval(r.res.StartedAt), Busy: r.busy(), Budget: r.t.plan.budget}
-		p.Interval = p.Schedule
-		if until.After(next) {
-			p.Interval = until.Sub(r.res.StartedAt)
-		}
+		// Between two ticks, even a fast cluster may be held past the next one.
+		p.Interval = max(p.Schedule, until.Sub(r.res.StartedAt))
 		r.u.metrics.pace(r.res.Cluster, p)
-		r.t.pace.tell(r.u.log.With(zap.String("cluster", r.res.Cluster)), p, until.After(next))
+		r.t.pace.tell(r.u.log.With(zap.String("cluster", r.res.Cluster)), p)
 	}
 	r.t.pace.remember(r.took)
 	return restamp
@@ -125,11 +123,12 @@ func (r *run) keepPace() (restamp []db.Touch) {
 
 // tell logs that a cluster leaves the schedule, changes its interval by half or more, or is back. Just below the budget
 // it says nothing, so that a cluster at the edge does not fill the log.
-func (p *pace) tell(l *zap.Logger, now Pace, stretched bool) {
+func (p *pace) tell(l *zap.Logger, now Pace) {
 	fields := []zap.Field{
 		zap.Duration("schedule", now.Schedule), zap.Duration("interval", now.Interval.Round(time.Second)),
 		zap.Duration("rapi_busy", now.Busy.Round(time.Millisecond)), zap.Float64("refresh_budget", now.Budget),
 	}
+	stretched := now.Interval > now.Schedule
 	switch {
 	case stretched && p.said == 0:
 		l.Info("RAPI answers slowly: the cluster is refreshed less often than scheduled", fields...)
@@ -137,7 +136,7 @@ func (p *pace) tell(l *zap.Logger, now Pace, stretched bool) {
 	case stretched && (now.Interval >= p.said*3/2 || now.Interval <= p.said*2/3):
 		l.Info("RAPI's speed has changed: so has the interval of the cluster", fields...)
 		p.said = now.Interval
-	case !stretched && p.said != 0 && float64(now.Busy) < 0.8*now.Budget*float64(now.Schedule), !stretched && p.said != 0 && now.Budget == 0:
+	case p.said != 0 && float64(now.Busy) < 0.8*now.Budget*float64(now.Schedule):
 		l.Info("the cluster is refreshed on schedule again", fields...)
 		p.said = 0
 	}
@@ -161,10 +160,10 @@ func StretchedPace(c Cluster, fresh map[db.Kind]db.Freshness) (_ Pace, ok bool) 
 		return Pace{}, false
 	}
 	began := *fresh[db.KindCluster].RefreshedAt
-	interval := held.Sub(began)
+	schedule, interval := p.interval(began), held.Sub(began)
 	return Pace{
-		Schedule: p.interval(began), Interval: interval, Busy: time.Duration(float64(interval) * p.budget), Budget: p.budget,
-	}, true
+		Schedule: schedule, Interval: interval, Busy: time.Duration(float64(interval) * p.budget), Budget: p.budget,
+	}, interval > schedule
 }
 
 // StretchedPace is [StretchedPace] for one of the configured clusters; false when there is none of that name.

@@ -66,6 +66,8 @@ func (r *readiness) stretch(ctx context.Context, f db.ClusterFreshness) (time.Du
 	if err != nil {
 		return 0, err
 	}
-	p, _ := r.pace(f.Cluster, fresh)
-	return p.Interval - p.Schedule, nil
+	if p, ok := r.pace(f.Cluster, fresh); ok {
+		return p.Interval - p.Schedule, nil
+	}
+	return 0, nil
 }
