@@ -18,12 +18,17 @@ import (
 // What readers ask for one object counts in the metrics, not here: they ask when rows are old, and a longer interval
 // would make more of them ask.
 
+// maxHold bounds the wait: a budget too small for even that is a cluster that should be disabled.
+const maxHold = 24 * time.Hour
+
 // pace is what a process remembers of a cluster's pace between refreshes.
 type pace struct {
 	// recent holds how long the last two answers of each kind took.
 	recent map[db.Kind][]time.Duration
 	// said is the interval that the log last told of; zero while the schedule rules.
 	said time.Duration
+	// shown says that the metrics have an interval of the cluster.
+	shown bool
 }
 
 // typical gives the median of the last answers' times and this one's, so that one slow answer among fast ones stretches
@@ -77,7 +82,8 @@ func (r *run) heldUntil() time.Time {
 	if r.t.plan.budget <= 0 {
 		return time.Time{}
 	}
-	until := r.res.StartedAt.Add(time.Duration(float64(r.busy()) / r.t.plan.budget))
+	wait := min(float64(r.busy())/r.t.plan.budget, float64(maxHold))
+	until := r.res.StartedAt.Add(time.Duration(wait))
 	if held := r.t.plan.held(r.fresh); len(r.opts.Kinds) > 0 && held != nil && held.After(until) {
 		return *held
 	}
@@ -91,6 +97,26 @@ func (r *run) due(k db.Kind, began time.Time) time.Time {
 		return until
 	}
 	return next
+}
+
+// recall begins a refresh with what is on record: the age of the kinds and the cluster's pace, also for the metrics of a
+// process that has not had an answer of it yet.
+func (r *run) recall() {
+	r.t.held.Store(r.t.plan.held(r.fresh))
+	for _, k := range append(r.t.plan.scheduled(), kind{name: db.KindCluster}) {
+		if at := r.fresh[k.name].RefreshedAt; at != nil {
+			r.u.metrics.refreshed(r.res.Cluster, k.name, *at)
+		}
+	}
+	if r.t.pace.shown || r.t.plan.Next(r.res.StartedAt).IsZero() {
+		return
+	}
+	r.t.pace.shown = true
+	p, ok := StretchedPace(r.t.cluster, r.fresh)
+	if !ok {
+		p.Interval = r.t.plan.interval(r.res.StartedAt)
+	}
+	r.u.metrics.pace(r.res.Cluster, p)
 }
 
 // keepPace ends a refresh, when all times are known: it says when the kinds that did not change are due, gives the stamps

@@ -8,25 +8,27 @@ import (
 	"ganeticache/ganeti"
 )
 
-// measured counts what a cluster's RAPI is asked, whoever asks: the schedule, an operator or a reader.
+// measured counts what a cluster's RAPI is asked, whoever asks: the schedule, an operator or a reader. One goroutine uses it.
 type measured struct {
 	src     Source
 	cluster string
 	metrics *metrics
 	now     func() time.Time
+	// spent is how long all requests took.
+	spent time.Duration
 }
 
 // connect gives the client for a cluster's settings.
-func (u *Updater) connect(cluster string, s ganeti.Settings) (Source, error) {
+func (u *Updater) connect(cluster string, s ganeti.Settings) (*measured, error) {
 	src, err := u.opts.Connect(s)
 	if err != nil {
 		return nil, err
 	}
-	return measured{src, cluster, u.metrics, u.now}, nil
+	return &measured{src: src, cluster: cluster, metrics: u.metrics, now: u.now}, nil
 }
 
 // Info implements [Source].
-func (s measured) Info(ctx context.Context) (ganeti.Answer, error) {
+func (s *measured) Info(ctx context.Context) (ganeti.Answer, error) {
 	began := s.now()
 	a, err := s.src.Info(ctx)
 	s.count(db.KindCluster, began, a.Duration, a.Bytes, err)
@@ -34,7 +36,7 @@ func (s measured) Info(ctx context.Context) (ganeti.Answer, error) {
 }
 
 // Bulk implements [Source].
-func (s measured) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error) {
+func (s *measured) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error) {
 	began := s.now()
 	d, err := s.src.Bulk(ctx, r, known)
 	if err != nil {
@@ -46,7 +48,7 @@ func (s measured) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Ind
 }
 
 // Item implements [Source].
-func (s measured) Item(ctx context.Context, r ganeti.Resource, name string) (ganeti.Answer, error) {
+func (s *measured) Item(ctx context.Context, r ganeti.Resource, name string) (ganeti.Answer, error) {
 	began := s.now()
 	a, err := s.src.Item(ctx, r, name)
 	s.count(kindAt(r), began, a.Duration, a.Bytes, err)
@@ -54,13 +56,17 @@ func (s measured) Item(ctx context.Context, r ganeti.Resource, name string) (gan
 }
 
 // Distrust passes on what the engine says of an address; see [Source].
-func (s measured) Distrust(at ganeti.Address) { distrust(s.src, at) }
+func (s *measured) Distrust(at ganeti.Address) { distrust(s.src, at) }
 
 // count counts one request. A failed one has no times of its own, but kept RAPI busy all the same.
-func (s measured) count(k db.Kind, began time.Time, took time.Duration, bytes int64, err error) {
+func (s *measured) count(k db.Kind, began time.Time, took time.Duration, bytes int64, err error) {
 	result := "success"
 	if err != nil {
 		result, took, bytes = "failure", s.now().Sub(began), 0
+	}
+	s.spent += took
+	if c, ok := s.src.(interface{ CertificateExpires() time.Time }); ok {
+		s.metrics.certificate(s.cluster, c.CertificateExpires())
 	}
 	s.metrics.asked(s.cluster, k, result, took, bytes)
 }

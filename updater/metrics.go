@@ -3,7 +3,6 @@ package updater
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -26,6 +25,9 @@ type metrics struct {
 	withheld    *prometheus.GaugeVec
 	interval    *prometheus.GaugeVec
 	busyRatio   *prometheus.GaugeVec
+	trips       *prometheus.CounterVec
+	phase       *prometheus.CounterVec
+	expiry      *prometheus.GaugeVec
 
 	databaseUp prometheus.Gauge
 	leases     prometheus.Gauge
@@ -63,6 +65,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		withheld:    gauge("removals_withheld", "Objects that the newest complete answer lacks and that are kept all the same, by cluster and kind.", "cluster", "kind"),
 		interval:    gauge("refresh_interval_seconds", "Time between two scheduled refreshes of a cluster: the schedule's, or longer where refresh_budget stretches it.", "cluster"),
 		busyRatio:   gauge("rapi_busy_ratio", "Share of time that scheduled refreshes keep a cluster's RAPI busy, at the present interval.", "cluster"),
+		trips:       counter("guard_trips_total", "Complete answers whose removals were withheld, by cluster and kind.", "cluster", "kind"),
+		phase:       counter("refresh_phase_seconds_total", "Seconds of refreshes by cluster and phase: wait for a turn, rapi, apply (compare and write).", "cluster", "phase"),
+		expiry:      gauge("rapi_certificate_expiry_timestamp_seconds", "End of validity of the certificate that RAPI showed last, by cluster, in Unix time.", "cluster"),
 		databaseUp:  single("database_up", "Whether the database answered the last heartbeat."),
 		leases:      single("leases_held", "Clusters that this updater refreshes on schedule."),
 		replicas:    single("replicas", "Updaters on this database that are heard of, this one included."),
@@ -86,21 +91,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.requests, m.rapiBytes, m.rapiSeconds,
-		m.withheld, m.interval, m.busyRatio, m.databaseUp, m.leases, m.replicas, m.takeovers,
+		m.withheld, m.interval, m.busyRatio, m.trips, m.phase, m.expiry, m.databaseUp, m.leases, m.replicas, m.takeovers,
 	}
-}
-
-// asked counts one request to RAPI.
-func (m *metrics) asked(cluster string, k db.Kind, result string, took time.Duration, bytes int64) {
-	m.requests.WithLabelValues(cluster, string(k), result).Inc()
-	m.rapiSeconds.WithLabelValues(cluster, string(k)).Add(took.Seconds())
-	m.rapiBytes.WithLabelValues(cluster, string(k)).Add(float64(bytes))
-}
-
-// pace shows how often a cluster is refreshed.
-func (m *metrics) pace(cluster string, p Pace) {
-	m.interval.WithLabelValues(cluster).Set(p.Interval.Seconds())
-	m.busyRatio.WithLabelValues(cluster).Set(p.Busy.Seconds() / p.Interval.Seconds())
 }
 
 // share counts one heartbeat.
@@ -130,15 +122,17 @@ func (m *metrics) observe(r Result) {
 
 func (m *metrics) observeKind(r Result, k KindResult) {
 	kind := string(k.Kind)
+	trips := m.trips.WithLabelValues(r.Cluster, kind)
 	if withheld, ok := errors.AsType[*WithheldError](k.Err); ok {
 		m.withheld.WithLabelValues(r.Cluster, kind).Set(float64(withheld.Absent))
+		trips.Inc()
 	} else if k.Err == nil && k.Kind != db.KindCluster {
 		m.withheld.WithLabelValues(r.Cluster, kind).Set(0)
 	}
 	if k.Err != nil {
 		m.failures.WithLabelValues(r.Cluster, kind, Reason(k.Err)).Inc()
 	} else {
-		m.lastSuccess.WithLabelValues(r.Cluster, kind).Set(float64(r.StartedAt.UnixMilli()) / 1000)
+		m.refreshed(r.Cluster, k.Kind, r.StartedAt)
 		m.objects.WithLabelValues(r.Cluster, kind).Set(float64(k.Objects))
 	}
 	m.quarantined.WithLabelValues(r.Cluster, kind).Add(float64(k.Outcome.Quarantined))
@@ -158,7 +152,7 @@ func (m *metrics) forget(cluster string) {
 	label := prometheus.Labels{"cluster": cluster}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
 		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.requests, m.rapiBytes, m.rapiSeconds,
-		m.withheld, m.interval, m.busyRatio,
+		m.withheld, m.interval, m.busyRatio, m.trips, m.phase, m.expiry,
 	} {
 		v.DeletePartialMatch(label)
 	}

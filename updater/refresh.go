@@ -38,6 +38,7 @@ func (u *Updater) Refresh(ctx context.Context, name string, o RefreshOptions) (R
 // refresh waits for its turn until begin ends, and then works until work ends: a daemon that is told to stop begins
 // nothing more, but lets what runs come to its end.
 func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOptions) (Result, error) {
+	asked := u.now()
 	t, err := u.target(name)
 	if err != nil {
 		return Result{Cluster: name}, err
@@ -68,6 +69,8 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 	r.res.Duration = u.now().Sub(r.res.StartedAt)
 	r.res.log(u.log)
 	u.metrics.observe(r.res)
+	u.metrics.phases(r, asked)
+	u.forgetGone(name)
 	if u.opts.OnResult != nil {
 		u.opts.OnResult(r.res)
 	}
@@ -92,7 +95,7 @@ type run struct {
 	opts  RefreshOptions
 	kinds []kind
 	fresh map[db.Kind]db.Freshness
-	src   Source
+	src   *measured
 	// lease in whose name everything is written; nil when this process does not hold it.
 	lease *db.Lease
 	// proven is the address that has shown the cluster's uuid in this refresh; no answer of another one is believed.
@@ -120,7 +123,7 @@ func (r *run) do(ctx context.Context, err error) {
 		return
 	}
 	r.fresh = fresh
-	r.t.held.Store(r.t.plan.held(fresh))
+	r.recall()
 	if r.kinds = r.choose(); len(r.kinds) == 0 && len(r.opts.Kinds) == 0 {
 		return
 	}

@@ -45,7 +45,8 @@ type Store interface {
 
 // Source is what the engine needs of a cluster's remote API; *ganeti.Client has it. One that chooses among several
 // addresses says in each answer which one it is from; the engine believes an answer only when that address has shown the
-// cluster's uuid. If it has the method Distrust(ganeti.Address), that is told which address is another cluster's.
+// cluster's uuid. If it has the method Distrust(ganeti.Address), that is told which address is another cluster's; if it has
+// CertificateExpires() time.Time, the metrics show that.
 type Source interface {
 	Info(ctx context.Context) (ganeti.Answer, error)
 	Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error)
@@ -233,7 +234,9 @@ func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
 	for name := range u.targets {
 		if _, ok := next[name]; !ok {
 			u.metrics.forget(name)
+			continue
 		}
+		u.metrics.forgetKinds(name, next[name].plan)
 	}
 	u.targets = next
 	signal(u.reloaded)
@@ -262,6 +265,15 @@ func (u *Updater) forgetMetrics(lost map[int64]bool) {
 		if lost[t.id] {
 			u.metrics.forget(name)
 		}
+	}
+}
+
+// forgetGone drops the series of a cluster that has left the configuration while it was being asked.
+func (u *Updater) forgetGone(name string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if _, ok := u.targets[name]; !ok {
+		u.metrics.forget(name)
 	}
 }
 
