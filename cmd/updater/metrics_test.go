@@ -45,6 +45,31 @@ func TestMetrics_Document(t *testing.T) {
 	}
 }
 
+// TestMetrics_RulesUseWhatThereIs holds the names in the alerting rules, which would otherwise be silent for ever, against
+// the document.
+func TestMetrics_RulesUseWhatThereIs(t *testing.T) {
+	t.Parallel()
+	document, err := os.ReadFile("../../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"rules.yml", "rules_test.yml"} {
+		rules, err := os.ReadFile("../../deploy/prometheus/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names := regexp.MustCompile(`ganeti_updater_[a-z_]+`).FindAllString(string(rules), -1)
+		if len(names) == 0 {
+			t.Errorf("%s names no metric", file)
+		}
+		for _, name := range names {
+			if !strings.Contains(string(document), "| `"+name+"` |") {
+				t.Errorf("%s uses %s, which docs/metrics.md does not know", file, name)
+			}
+		}
+	}
+}
+
 // exported lists the metrics of an answer: type and labels by name.
 func exported(text string) map[string]string {
 	metrics := map[string]string{}
