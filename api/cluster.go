@@ -24,6 +24,8 @@ type Cluster struct {
 	MasterNode      string          `json:"master_node,omitempty"`
 	Tags            []string        `json:"tags,omitempty" nullable:"false"`
 	Kinds           []ClusterKind   `json:"kinds" nullable:"false" doc:"What is cached of it"`
+	RAPISeconds     *float64        `json:"rapi_seconds_per_hour,omitempty" doc:"How long its RAPI is kept busy to keep it fresh, by the newest answers and the times of the next"`
+	RAPIBytes       *float64        `json:"rapi_bytes_per_hour,omitempty" doc:"How much its RAPI sends for that"`
 	Quarantined     *int            `json:"quarantined,omitempty" doc:"How many items could not be understood and are kept aside"`
 	Info            json.RawMessage `json:"info,omitempty" doc:"The cluster's info as Ganeti sent it; only of a single cluster"`
 }
@@ -48,6 +50,8 @@ func showCluster(c db.ClusterStatus, whole, info bool, now time.Time) Cluster {
 		id, quarantined := c.ID, c.Quarantined
 		out.ID, out.Quarantined, out.UUID, out.GanetiName = &id, &quarantined, c.UUID, c.GanetiName
 		out.SoftwareVersion, out.MasterNode, out.Tags = c.SoftwareVersion, c.MasterNode, c.Tags
+		load := c.Load()
+		out.RAPISeconds, out.RAPIBytes = &load.SecondsPerHour, &load.BytesPerHour
 		if info {
 			out.Info = json.RawMessage(c.Info)
 		}

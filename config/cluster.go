@@ -30,6 +30,8 @@ type Cluster struct {
 	Schedule string `koanf:"schedule"`
 	// Schedules overrides the schedules of single kinds. After Load each field is an expression, or empty: never.
 	Schedules Schedules `koanf:"schedules"`
+	// RefreshBudget overrides the configuration's refresh_budget.
+	RefreshBudget float64 `koanf:"refresh_budget"`
 	// Timeouts overrides the configuration's timeouts.
 	Timeouts Timeouts `koanf:"timeouts"`
 	// MaxBody overrides the configuration's max_body, in bytes.

@@ -36,6 +36,10 @@ type Config struct {
 	// Schedules says when each kind is refreshed. After Load each field is an expression, or empty: never.
 	Schedules Schedules `koanf:"schedules"`
 
+	// RefreshBudget is the share of time that scheduled refreshes may keep a cluster's RAPI busy, in (0, 1]; 1 is no limit.
+	// Default 0.1. A cluster may override it.
+	RefreshBudget float64 `koanf:"refresh_budget"`
+
 	// Concurrency is how many clusters are refreshed at the same time. Default 8. More shortens a round over many
 	// clusters and costs one connection and some memory each.
 	Concurrency int `koanf:"concurrency"`

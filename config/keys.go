@@ -61,7 +61,7 @@ func keys() []Key {
 		key("api.rate", "number", "20", parseInt(1, 100_000),
 			"How many requests a second a token, or an address without one, may send in the long run; twice as many in a burst. More are answered with 429."),
 		key("api.ready_max_age", "duration", "", parseDuration,
-			"`/readyz` says no when the VMs of an enabled cluster are older than this. None: any age is good, since old rows stay readable."),
+			"`/readyz` says no when the VMs of an enabled cluster are older than this, and than what `refresh_budget` adds to its interval. None: any age is good, since old rows stay readable."),
 		key("max_age", "duration", "10m", parseDuration,
 			"How old a row may be before the read API has Ganeti asked about it, unless the request says otherwise. Keep it well above the schedules: refreshing on read costs a call for each object, and is the fallback for when the schedule stands still."),
 		key("retention", "duration", "720h", parseDuration,
@@ -135,9 +135,11 @@ func clusterKeys() []Key {
 	return list
 }
 
-// limitKeys returns the limits of one request, which stand at the top and, to override them, in each cluster.
+// limitKeys returns the limits of what is asked of a cluster, which stand at the top and, to override them, in each cluster.
 func limitKeys() []Key {
 	return []Key{
+		key("refresh_budget", "share or off", "10%", parseShare,
+			"The share of time that scheduled refreshes may keep a cluster's RAPI busy: `10%` or `0.1`. A cluster whose answers take longer is refreshed less often than scheduled, as `updater status`, the log and the metrics say: one that takes 15 s of each minute comes every 150 s with 10%. `off` or `100%` keeps to the schedule. What somebody asks for (`--once`, `updater clusters refresh`, a read) never waits for it."),
 		key("timeouts.connect", "duration", "5s", parseDuration,
 			"How long the TCP connection to RAPI may take."),
 		key("timeouts.tls_handshake", "duration", "15s", parseDuration,

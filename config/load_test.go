@@ -86,20 +86,21 @@ func TestLoad_ListensBeyondLoopbackWhereItMay(t *testing.T) {
 // standard is what Load gives when nothing is configured.
 func standard() *config.Config {
 	return &config.Config{
-		DatabaseURL: "sqlite:ganeti-cache.db",
-		Schedule:    "@every 1m",
-		Schedules:   config.Schedules{VM: "@every 1m", Node: "@every 1m", Group: "@every 15m", Network: "@every 15m"},
-		Concurrency: 8,
-		Listen:      "127.0.0.1:9150",
-		API:         config.API{Enabled: true, Rate: 20},
-		MaxAge:      10 * time.Minute,
-		Retention:   720 * time.Hour,
-		Lease:       30 * time.Second,
-		Guard:       config.Guard{MaxObjects: 10, MaxPercent: 25, Snapshots: 3},
-		Timeouts:    config.Timeouts{Connect: 5 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: time.Minute, Total: 2 * time.Minute},
-		MaxBody:     256 << 20,
-		OwnerTags:   config.OwnerTags{Permission: "owner"},
-		Log:         config.Log{Level: "info", Format: "auto"},
+		DatabaseURL:   "sqlite:ganeti-cache.db",
+		Schedule:      "@every 1m",
+		Schedules:     config.Schedules{VM: "@every 1m", Node: "@every 1m", Group: "@every 15m", Network: "@every 15m"},
+		RefreshBudget: 0.1,
+		Concurrency:   8,
+		Listen:        "127.0.0.1:9150",
+		API:           config.API{Enabled: true, Rate: 20},
+		MaxAge:        10 * time.Minute,
+		Retention:     720 * time.Hour,
+		Lease:         30 * time.Second,
+		Guard:         config.Guard{MaxObjects: 10, MaxPercent: 25, Snapshots: 3},
+		Timeouts:      config.Timeouts{Connect: 5 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: time.Minute, Total: 2 * time.Minute},
+		MaxBody:       256 << 20,
+		OwnerTags:     config.OwnerTags{Permission: "owner"},
+		Log:           config.Log{Level: "info", Format: "auto"},
 	}
 }
 
@@ -108,7 +109,7 @@ func standardCluster(name, rapi string) config.Cluster {
 	s := standard()
 	return config.Cluster{
 		Name: name, RAPI: rapi, Enabled: true,
-		Schedule: s.Schedule, Schedules: s.Schedules, Timeouts: s.Timeouts, MaxBody: s.MaxBody,
+		Schedule: s.Schedule, Schedules: s.Schedules, RefreshBudget: s.RefreshBudget, Timeouts: s.Timeouts, MaxBody: s.MaxBody,
 	}
 }
 
@@ -192,6 +193,7 @@ schedule: "@every 2m"
 schedules: {node: "@every 5m", network: off, job: "@hourly"}
 timeouts: {connect: 3s, first_byte: 50s}
 max_body: 1MiB
+refresh_budget: 0.25
 clusters:
   - {name: plain, rapi: "https://plain:5080"}
   - name: own
@@ -200,15 +202,16 @@ clusters:
     schedules: {group: off, network: "@daily"}
     timeouts: {total: 55s}
     max_body: 2MiB
+    refresh_budget: off
     enabled: false
 `)
 	top := config.Schedules{VM: "@every 2m", Node: "@every 5m", Group: "@every 15m", Job: "@hourly"}
 	plain := config.Cluster{
-		Name: "plain", RAPI: "https://plain:5080", Enabled: true, Schedule: "@every 2m", Schedules: top, MaxBody: 1 << 20,
+		Name: "plain", RAPI: "https://plain:5080", Enabled: true, Schedule: "@every 2m", Schedules: top, RefreshBudget: 0.25, MaxBody: 1 << 20,
 		Timeouts: config.Timeouts{Connect: 3 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: 50 * time.Second, Total: 2 * time.Minute},
 	}
 	own := config.Cluster{
-		Name: "own", RAPI: "https://own:5080", Schedule: "@every 30s", MaxBody: 2 << 20,
+		Name: "own", RAPI: "https://own:5080", Schedule: "@every 30s", RefreshBudget: 1, MaxBody: 2 << 20,
 		Schedules: config.Schedules{VM: "@every 30s", Node: "@every 30s", Network: "@daily", Job: "@hourly"},
 		Timeouts:  config.Timeouts{Connect: 3 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: 50 * time.Second, Total: 55 * time.Second},
 	}

@@ -33,7 +33,7 @@ func other(tb testing.TB, k config.Key) string {
 		"clusters[].tls.server_name": "other", "clusters[].tls.insecure_skip_verify": "true", "clusters[].tls.min_version": "1.1", "redact": "license_key, *_pin",
 		"clusters[].enabled": "false",
 	}
-	byType := map[string]string{"schedule": "@daily", "schedule or off": "@weekly", "number": "7", "duration": "7s", "size": "7MiB"}
+	byType := map[string]string{"schedule": "@daily", "schedule or off": "@weekly", "number": "7", "duration": "7s", "size": "7MiB", "share or off": "35%"}
 	if text, found := byPath[k.Path]; found {
 		return text
 	}
@@ -112,7 +112,7 @@ func placeholder(k config.Key) string {
 		"clusters[].tls.server_name": "x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].tls.min_version": "1.3", "redact": "x",
 		"clusters[].enabled": "true",
 	}
-	byType := map[string]string{"schedule": "@hourly", "schedule or off": "@hourly", "number": "6", "duration": "6s", "size": "6MiB"}
+	byType := map[string]string{"schedule": "@hourly", "schedule or off": "@hourly", "number": "6", "duration": "6s", "size": "6MiB", "share or off": "off"}
 	if text, found := byPath[k.Path]; found {
 		return text
 	}
@@ -126,11 +126,11 @@ func strip(c *config.Config) any {
 		B []string
 	}
 	p := plain{A: []any{
-		c.DatabaseURL, c.Schedule, c.Schedules, c.Concurrency, c.Listen, c.API, c.MaxAge, c.Retention, c.Lease, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.Redact, c.OwnerTags, c.Log,
+		c.DatabaseURL, c.Schedule, c.Schedules, c.RefreshBudget, c.Concurrency, c.Listen, c.API, c.MaxAge, c.Retention, c.Lease, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.Redact, c.OwnerTags, c.Log,
 	}}
 	for _, cl := range c.Clusters {
 		p.B = append(p.B, fmt.Sprint(cl.Name, cl.RAPI, cl.Username, cl.PasswordFile, cl.PasswordEnv, cl.TLS, cl.Schedule, cl.Schedules,
-			cl.Timeouts, cl.MaxBody, cl.Enabled))
+			cl.RefreshBudget, cl.Timeouts, cl.MaxBody, cl.Enabled))
 	}
 	return p
 }

@@ -26,7 +26,7 @@ type Stored struct {
 func (c *Config) Adopt(s Stored) (Cluster, error) {
 	cl := Cluster{
 		Name: s.Name, RAPI: s.RAPI, Username: s.Username, PasswordFile: s.PasswordFile, TLS: s.TLS, Schedule: s.Schedule,
-		Timeouts: c.Timeouts, MaxBody: c.MaxBody, Enabled: true, Stored: true, secret: s.Password,
+		RefreshBudget: c.RefreshBudget, Timeouts: c.Timeouts, MaxBody: c.MaxBody, Enabled: true, Stored: true, secret: s.Password,
 	}
 	var problems []error
 	check := func(what, value string, parse parser) {

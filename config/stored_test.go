@@ -15,7 +15,7 @@ import (
 
 func TestConfig_Adopt(t *testing.T) {
 	t.Parallel()
-	c := load(t, options(t, "schedule: '@every 2m'\nschedules: {network: off}\ntimeouts: {total: 50s}\nmax_body: 1MiB\n"))
+	c := load(t, options(t, "schedule: '@every 2m'\nschedules: {network: off}\ntimeouts: {total: 50s}\nmax_body: 1MiB\nrefresh_budget: 5%\n"))
 	asked := 0
 	cl, err := c.Adopt(config.Stored{
 		Name: "prod", RAPI: "https://rapi.example.org", Username: "gwm", TLS: config.TLS{PinSHA256: pin}, Schedule: "@every 7m",
@@ -27,6 +27,9 @@ func TestConfig_Adopt(t *testing.T) {
 	want := config.Schedules{VM: "@every 7m", Node: "@every 7m", Group: "@every 15m"}
 	if diff := cmp.Diff(want, cl.Schedules); diff != "" {
 		t.Errorf("schedules (-want +got):\n%s", diff)
+	}
+	if cl.RefreshBudget != 0.05 {
+		t.Errorf("refresh_budget = %g, want the configuration's 0.05", cl.RefreshBudget)
 	}
 	s, err := cl.Settings()
 	if err != nil || s.Password != "sealed-away" || s.Timeouts != c.Timeouts.Ganeti() || s.MaxBody != 1<<20 {

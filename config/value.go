@@ -84,6 +84,22 @@ func parseDuration(text string) (any, error) {
 	return d, nil
 }
 
+// parseShare takes a share of the whole as a percentage or a fraction. A bare number above 1 is refused: it may be either.
+func parseShare(text string) (any, error) {
+	if strings.EqualFold(text, off) {
+		return 1.0, nil
+	}
+	number := text
+	if percent, found := strings.CutSuffix(text, "%"); found {
+		number = strings.TrimSpace(percent) + "e-2" // exact, which a division is not
+	}
+	share, err := strconv.ParseFloat(number, 64)
+	if positive := share > 0; err != nil || !positive || share > 1 { // NaN is not positive, either
+		return nil, fmt.Errorf("%q is not a share above 0 and up to 100%%; write it like 10%% or 0.1, or off for no limit", text)
+	}
+	return share, nil
+}
+
 func parseSize(text string) (any, error) {
 	n, err := humanize.ParseBytes(text)
 	if err != nil || n == 0 || n > math.MaxInt64/2 {

@@ -46,3 +46,27 @@ func (s *Store) KindFreshness(ctx context.Context, k Kind, clusters []string) ([
 	}
 	return fresh, nil
 }
+
+// Load is what keeping a cluster fresh asks of its RAPI.
+type Load struct {
+	SecondsPerHour float64
+	BytesPerHour   float64
+}
+
+// Load estimates it from the newest answer of each kind and the time from that to when the kind is due again. A kind that
+// fails is left out: its answers cost what nobody has measured.
+func (c *ClusterStatus) Load() Load {
+	var l Load
+	for _, f := range c.Freshness {
+		if f.ConsecutiveFailures > 0 || f.RefreshedAt == nil || f.NextDueAt == nil {
+			continue
+		}
+		took := time.Duration(f.DurationMS) * time.Millisecond
+		// An answer that somebody asked for shortly before the next is due would otherwise count as if that went on.
+		interval := max(f.NextDueAt.Sub(*f.RefreshedAt), took, time.Second)
+		perHour := float64(time.Hour) / float64(interval)
+		l.SecondsPerHour += perHour * took.Seconds()
+		l.BytesPerHour += perHour * float64(f.Bytes)
+	}
+	return l
+}

@@ -42,6 +42,8 @@ type Client struct {
 	dialers []dialer // one for each address, in the order of the settings
 	// serving is the index of the address to ask first.
 	serving atomic.Int64
+	// expires is when the certificate of the last handshake does, in seconds since 1970; 0 before it.
+	expires atomic.Int64
 	total   time.Duration
 	maxBody int64
 	turn    chan struct{}
@@ -99,6 +101,17 @@ func (c *Client) String() string {
 		names = append(names, d.address.String())
 	}
 	return "RAPI at " + strings.Join(names, ", ")
+}
+
+// CertificateExpires returns the end of validity of the certificate that RAPI
+// showed last, however it was verified: a pin outlives it, an authority's does
+// not. The zero time before the first handshake. Safe for concurrent use.
+func (c *Client) CertificateExpires() time.Time {
+	seconds := c.expires.Load()
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
 }
 
 // Answer is a small answer, read whole.

@@ -38,6 +38,7 @@ func (c *Client) exchange(ctx context.Context, d *dialer, path string, read func
 		return 0, err
 	}
 	defer closeQuietly(raw)
+	c.expires.Store(conn.ConnectionState().PeerCertificates[0].NotAfter.Unix())
 	stop := context.AfterFunc(ctx, func() { closeQuietly(raw) })
 	defer stop()
 

@@ -1,7 +1,10 @@
 package updater
 
 import (
+	"sync/atomic"
 	"time"
+
+	"github.com/robfig/cron/v3"
 
 	"ganeticache/db"
 )
@@ -27,4 +30,11 @@ func (p Plan) Due(now time.Time, fresh map[db.Kind]db.Freshness) []db.Kind {
 		names = append(names, k.name)
 	}
 	return names
+}
+
+// Held is the cron schedule of a cluster that the budget holds back until then.
+func Held(c Cluster, until time.Time) cron.Schedule {
+	p := paced{newPlan(c), &atomic.Pointer[time.Time]{}}
+	p.held.Store(&until)
+	return p
 }

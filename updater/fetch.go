@@ -19,12 +19,13 @@ func (r *run) refreshInfo(ctx context.Context) (kr KindResult) {
 	}
 	r.proven = a.Address
 	kr.Objects, kr.Bytes, kr.Duration = 1, a.Bytes, a.Duration
+	r.took[db.KindCluster] = a.Duration
 	digest := ganeti.DigestOf(a.Body)
 	fresh := r.fresh[db.KindCluster]
 	if known := r.t.info; known.ok && known.value == digest && known.generation == fresh.Generation {
 		r.touches = append(r.touches, db.Touch{
 			Kind: db.KindCluster, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
-			NextDue: r.t.plan.next(db.KindCluster, a.StartedAt), Generation: fresh.Generation,
+			Generation: fresh.Generation,
 		})
 		kr.Err = r.recordServing(ctx, a.Address, false)
 		return kr
@@ -56,7 +57,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 	}
 	out, err := r.u.opts.Store.ApplyInfo(ctx, db.ClusterInfo{
 		ClusterID: row.ID, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes,
-		NextDue: r.t.plan.next(db.KindCluster, a.StartedAt),
+		NextDue: r.due(db.KindCluster, a.StartedAt),
 		UUID:    info.UUID, GanetiName: info.Name, SoftwareVersion: info.SoftwareVersion, MasterNode: info.Master,
 		Tags: info.Tags, Info: body, Digest: digest,
 		Lease: r.lease, DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
@@ -71,6 +72,10 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 	}
 	if !r.u.opts.DryRun {
 		row.UUID = info.UUID
+		r.applied = append(r.applied, db.Touch{
+			Kind: db.KindCluster, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
+			NextDue: r.due(db.KindCluster, a.StartedAt), Generation: out.Generation,
+		})
 		r.t.info = remembered[ganeti.Digest]{value: digest, generation: out.Generation, ok: true}
 	}
 	return out, nil
@@ -103,11 +108,12 @@ func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 			return kr
 		}
 		kr.Objects, kr.Bytes, kr.Duration = delta.Items, delta.Bytes, delta.Duration
+		r.took[k.name] = delta.Duration
 		if delta.Unchanged() {
 			r.t.known[k.name] = remembered[*ganeti.Index]{delta.Index(nil, nil), known.generation, true}
 			r.touches = append(r.touches, db.Touch{
 				Kind: k.name, StartedAt: delta.StartedAt, Duration: delta.Duration, Bytes: delta.Bytes,
-				Objects: delta.Items, NextDue: r.t.plan.next(k.name, delta.StartedAt), Generation: known.generation,
+				Objects: delta.Items, Generation: known.generation,
 			})
 			return kr
 		}
@@ -129,7 +135,7 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	keys := make([]string, delta.Changed())
 	s := db.Snapshot{
 		ClusterID: r.t.row.ID, Kind: k.name, StartedAt: delta.StartedAt, Duration: delta.Duration,
-		Bytes: delta.Bytes, Objects: delta.Items, NextDue: r.t.plan.next(k.name, delta.StartedAt),
+		Bytes: delta.Bytes, Objects: delta.Items, NextDue: r.due(k.name, delta.StartedAt),
 		Generation: generation, Changed: items(k, delta, keys), Missing: delta.Missing(),
 		Lease: r.lease, DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
 	}
@@ -148,6 +154,10 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	if len(out.Withheld) > 0 {
 		return out, &WithheldError{Kind: k.name, Absent: len(out.Withheld), Why: out.Reason, text: out.Error}
 	}
+	r.applied = append(r.applied, db.Touch{
+		Kind: k.name, StartedAt: s.StartedAt, Duration: s.Duration, Bytes: s.Bytes, Objects: s.Objects, NextDue: s.NextDue,
+		Generation: out.Generation,
+	})
 	return out, nil
 }
 

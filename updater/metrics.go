@@ -19,9 +19,15 @@ type metrics struct {
 	objects     *prometheus.GaugeVec
 	changes     *prometheus.CounterVec
 	quarantined *prometheus.CounterVec
+	requests    *prometheus.CounterVec
 	rapiBytes   *prometheus.CounterVec
 	rapiSeconds *prometheus.CounterVec
 	withheld    *prometheus.GaugeVec
+	interval    *prometheus.GaugeVec
+	busyRatio   *prometheus.GaugeVec
+	trips       *prometheus.CounterVec
+	phase       *prometheus.CounterVec
+	expiry      *prometheus.GaugeVec
 
 	databaseUp prometheus.Gauge
 	leases     prometheus.Gauge
@@ -53,9 +59,15 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		objects:     gauge("objects", "Objects in the newest complete answer by cluster and kind.", "cluster", "kind"),
 		changes:     counter("changes_total", "Changes applied by cluster, kind and operation.", "cluster", "kind", "op"),
 		quarantined: counter("quarantined_total", "Items that could not be parsed, by cluster and kind.", "cluster", "kind"),
-		rapiBytes:   counter("rapi_bytes_total", "Bytes of complete RAPI answers by cluster and kind.", "cluster", "kind"),
-		rapiSeconds: counter("rapi_seconds_total", "Seconds spent waiting for and reading complete RAPI answers, by cluster and kind.", "cluster", "kind"),
+		requests:    counter("rapi_requests_total", "Requests to RAPI by cluster, kind and result (success, failure).", "cluster", "kind", "result"),
+		rapiBytes:   counter("rapi_bytes_total", "Bytes of complete RAPI answers by cluster and kind, those for readers of the API included.", "cluster", "kind"),
+		rapiSeconds: counter("rapi_seconds_total", "Seconds spent waiting for and reading RAPI answers by cluster and kind, failed requests included.", "cluster", "kind"),
 		withheld:    gauge("removals_withheld", "Objects that the newest complete answer lacks and that are kept all the same, by cluster and kind.", "cluster", "kind"),
+		interval:    gauge("refresh_interval_seconds", "Time between two scheduled refreshes of a cluster: the schedule's, or longer where refresh_budget stretches it.", "cluster"),
+		busyRatio:   gauge("rapi_busy_ratio", "Share of time that scheduled refreshes keep a cluster's RAPI busy, at the present interval.", "cluster"),
+		trips:       counter("guard_trips_total", "Complete answers whose removals were withheld, by cluster and kind.", "cluster", "kind"),
+		phase:       counter("refresh_phase_seconds_total", "Seconds of refreshes by cluster and phase: wait for a turn, rapi, apply (compare and write).", "cluster", "phase"),
+		expiry:      gauge("rapi_certificate_expiry_timestamp_seconds", "End of validity of the certificate that RAPI showed last, by cluster, in Unix time.", "cluster"),
 		databaseUp:  single("database_up", "Whether the database answered the last heartbeat."),
 		leases:      single("leases_held", "Clusters that this updater refreshes on schedule."),
 		replicas:    single("replicas", "Updaters on this database that are heard of, this one included."),
@@ -78,8 +90,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 
 func (m *metrics) collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.rapiBytes, m.rapiSeconds,
-		m.withheld, m.databaseUp, m.leases, m.replicas, m.takeovers,
+		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.requests, m.rapiBytes, m.rapiSeconds,
+		m.withheld, m.interval, m.busyRatio, m.trips, m.phase, m.expiry, m.databaseUp, m.leases, m.replicas, m.takeovers,
 	}
 }
 
@@ -110,19 +122,19 @@ func (m *metrics) observe(r Result) {
 
 func (m *metrics) observeKind(r Result, k KindResult) {
 	kind := string(k.Kind)
+	trips := m.trips.WithLabelValues(r.Cluster, kind)
 	if withheld, ok := errors.AsType[*WithheldError](k.Err); ok {
 		m.withheld.WithLabelValues(r.Cluster, kind).Set(float64(withheld.Absent))
+		trips.Inc()
 	} else if k.Err == nil && k.Kind != db.KindCluster {
 		m.withheld.WithLabelValues(r.Cluster, kind).Set(0)
 	}
 	if k.Err != nil {
 		m.failures.WithLabelValues(r.Cluster, kind, Reason(k.Err)).Inc()
 	} else {
-		m.lastSuccess.WithLabelValues(r.Cluster, kind).Set(float64(r.StartedAt.UnixMilli()) / 1000)
+		m.refreshed(r.Cluster, k.Kind, r.StartedAt)
 		m.objects.WithLabelValues(r.Cluster, kind).Set(float64(k.Objects))
 	}
-	m.rapiBytes.WithLabelValues(r.Cluster, kind).Add(float64(k.Bytes))
-	m.rapiSeconds.WithLabelValues(r.Cluster, kind).Add(k.Duration.Seconds())
 	m.quarantined.WithLabelValues(r.Cluster, kind).Add(float64(k.Outcome.Quarantined))
 	for op, n := range map[db.Op]int{
 		db.OpCreated:  k.Outcome.Created,
@@ -139,8 +151,8 @@ func (m *metrics) observeKind(r Result, k KindResult) {
 func (m *metrics) forget(cluster string) {
 	label := prometheus.Labels{"cluster": cluster}
 	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.rapiBytes, m.rapiSeconds,
-		m.withheld,
+		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.requests, m.rapiBytes, m.rapiSeconds,
+		m.withheld, m.interval, m.busyRatio, m.trips, m.phase, m.expiry,
 	} {
 		v.DeletePartialMatch(label)
 	}

@@ -152,6 +152,7 @@ func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) 
 	}
 	q := &question{u: u, store: store, o: o}
 	err = q.ask(ctx, t.cluster)
+	u.forgetGone(o.cluster)
 	if err == nil || Reason(err) == "canceled" || databaseTrouble(err) {
 		return err
 	}
@@ -171,7 +172,7 @@ type question struct {
 	u     *Updater
 	store ReadStore
 	o     object
-	src   Source
+	src   *measured
 }
 
 func (q *question) ask(ctx context.Context, c Cluster) error {
@@ -179,7 +180,7 @@ func (q *question) ask(ctx context.Context, c Cluster) error {
 	if err != nil {
 		return &settingsError{err}
 	}
-	if q.src, err = q.u.opts.Connect(settings); err != nil {
+	if q.src, err = q.u.connect(q.o.cluster, settings); err != nil {
 		return &settingsError{err}
 	}
 	k, ok := kindOf(q.o.kind)

@@ -13,12 +13,17 @@ import (
 // does. Safe for concurrent use.
 type plan struct {
 	kinds map[db.Kind]cron.Schedule
+	// budget is the share of time that RAPI may be kept busy; zero is no limit.
+	budget float64
 }
 
 // newPlan shifts each schedule of the cluster by an offset that depends on its name alone, so that many clusters spread
 // over the interval, and a restart moves none of them.
 func newPlan(c Cluster) plan {
 	p := plan{kinds: make(map[db.Kind]cron.Schedule, len(c.Schedules))}
+	if c.Budget < 1 {
+		p.budget = c.Budget
+	}
 	for k, s := range c.Schedules {
 		p.kinds[k] = spread(s, c.Name)
 	}
@@ -47,13 +52,22 @@ func (p plan) next(k db.Kind, t time.Time) time.Time {
 
 // retry gives the time of the next try after so many failures in a row; early is as in backoff.
 func (p plan) retry(now time.Time, failures int, early float64) time.Time {
-	first := p.Next(now)
-	return now.Add(backoff(p.Next(first).Sub(first), failures, early))
+	return now.Add(backoff(p.interval(now), failures, early))
+}
+
+// interval gives the time between the next two ticks after t.
+func (p plan) interval(t time.Time) time.Duration {
+	first := p.Next(t)
+	return p.Next(first).Sub(first)
 }
 
 // due lists the kinds whose time has come, in the order of a refresh. A kind that was never tried is due at once. While
-// the cluster itself backs off, nothing is: the other kinds would meet the same failure.
+// the cluster itself backs off, nothing is: the other kinds would meet the same failure. Nor is anything while its budget
+// is used up, so that what was stretched together comes together.
 func (p plan) due(now time.Time, fresh map[db.Kind]db.Freshness) []kind {
+	if held := p.held(fresh); !arrived(held, now) {
+		return nil
+	}
 	if c := fresh[db.KindCluster]; c.ConsecutiveFailures > 0 && !arrived(c.NextDueAt, now) {
 		return nil
 	}

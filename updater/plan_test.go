@@ -118,3 +118,41 @@ func TestPlan_WithoutSchedulesNeverTicks(t *testing.T) {
 		t.Errorf("next = %s, want never", got)
 	}
 }
+
+func TestPlan_TicksWhenTheBudgetLetsGo(t *testing.T) {
+	t.Parallel()
+	c := updater.Cluster{Name: "prod", Budget: 0.1, Schedules: map[db.Kind]cron.Schedule{db.KindVM: every(time.Minute)}}
+	start := updater.NewPlan(c).Next(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
+	s := updater.Held(c, start.Add(150*time.Second))
+	var got []time.Duration
+	for now := start; len(got) < 4; {
+		now = s.Next(now)
+		got = append(got, now.Sub(start))
+	}
+	want := []time.Duration{60 * time.Second, 120 * time.Second, 150 * time.Second, 180 * time.Second}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("ticks of every minute, held for 2m30s (-want +got):\n%s", diff)
+	}
+}
+
+func TestPlan_KindsOfAHeldClusterWaitTogether(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 22, 12, 2, 0, 0, time.UTC)
+	began, past, future := now.Add(-2*time.Minute), now.Add(-time.Second), now.Add(time.Second)
+	c := updater.Cluster{Name: "prod", Budget: 0.1, Schedules: map[db.Kind]cron.Schedule{
+		db.KindVM: every(time.Minute), db.KindGroup: every(15 * time.Minute),
+	}}
+	fresh := map[db.Kind]db.Freshness{
+		db.KindCluster: {RefreshedAt: &began, NextDueAt: &future}, db.KindVM: {NextDueAt: &future}, db.KindGroup: {NextDueAt: &past},
+	}
+	if got := updater.NewPlan(c).Due(now, fresh); len(got) != 0 {
+		t.Errorf("%v are due, want nothing a second before the budget lets go", got)
+	}
+	if got := updater.NewPlan(c).Due(future, fresh); len(got) != 2 {
+		t.Errorf("%v are due then, want both kinds", got)
+	}
+	c.Budget = 0
+	if got := updater.NewPlan(c).Due(now, fresh); len(got) != 1 {
+		t.Errorf("%v are due without a budget, want the group", got)
+	}
+}

@@ -38,6 +38,7 @@ func (u *Updater) Refresh(ctx context.Context, name string, o RefreshOptions) (R
 // refresh waits for its turn until begin ends, and then works until work ends: a daemon that is told to stop begins
 // nothing more, but lets what runs come to its end.
 func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOptions) (Result, error) {
+	asked := u.now()
 	t, err := u.target(name)
 	if err != nil {
 		return Result{Cluster: name}, err
@@ -60,7 +61,7 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 	if o.scheduled && lease == nil {
 		return Result{Cluster: name}, nil
 	}
-	r := &run{u: u, t: t, opts: o, lease: lease, early: rand.Float64(), res: Result{Cluster: name, StartedAt: u.now().UTC()}}
+	r := &run{u: u, t: t, opts: o, lease: lease, early: rand.Float64(), took: map[db.Kind]time.Duration{}, res: Result{Cluster: name, StartedAt: u.now().UTC()}}
 	r.do(work, claimErr)
 	if errors.Is(r.res.Err(), db.ErrLeaseLost) {
 		u.part.lose(lease)
@@ -68,6 +69,8 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 	r.res.Duration = u.now().Sub(r.res.StartedAt)
 	r.res.log(u.log)
 	u.metrics.observe(r.res)
+	u.metrics.phases(r, asked)
+	u.forgetGone(name)
 	if u.opts.OnResult != nil {
 		u.opts.OnResult(r.res)
 	}
@@ -92,7 +95,7 @@ type run struct {
 	opts  RefreshOptions
 	kinds []kind
 	fresh map[db.Kind]db.Freshness
-	src   Source
+	src   *measured
 	// lease in whose name everything is written; nil when this process does not hold it.
 	lease *db.Lease
 	// proven is the address that has shown the cluster's uuid in this refresh; no answer of another one is believed.
@@ -101,6 +104,9 @@ type run struct {
 	ahead map[db.Kind]*readPrints
 	// touches are the kinds that did not change; they are stamped fresh together, in one transaction.
 	touches []db.Touch
+	// applied are those that did change, as they were stamped with their rows; took is how long each answer took.
+	applied []db.Touch
+	took    map[db.Kind]time.Duration
 	// early is drawn once, so that kinds that failed together are tried again together.
 	early float64
 	res   Result
@@ -119,6 +125,7 @@ func (r *run) do(ctx context.Context, err error) {
 		return
 	}
 	r.fresh = fresh
+	r.recall()
 	if r.kinds = r.choose(); len(r.kinds) == 0 && len(r.opts.Kinds) == 0 {
 		return
 	}
@@ -160,7 +167,7 @@ func (r *run) begin(ctx context.Context) error {
 	if err != nil {
 		return &settingsError{err}
 	}
-	if r.src, err = r.u.opts.Connect(settings); err != nil {
+	if r.src, err = r.u.connect(r.res.Cluster, settings); err != nil {
 		return &settingsError{err}
 	}
 	if err := r.recordCredentials(ctx, settings); err != nil {
@@ -209,8 +216,9 @@ func (r *run) skip(ks []kind, err error) {
 
 // finish stamps what was found unchanged and records what failed.
 func (r *run) finish(ctx context.Context) {
-	if len(r.touches) > 0 && !r.u.opts.DryRun {
-		err := r.u.opts.Store.TouchFresh(ctx, r.t.row.ID, r.lease, r.touches)
+	restamped := r.keepPace()
+	if touches := slices.Concat(r.touches, restamped); len(touches) > 0 && !r.u.opts.DryRun {
+		err := r.u.opts.Store.TouchFresh(ctx, r.t.row.ID, r.lease, touches)
 		if errors.Is(err, db.ErrConflict) {
 			// Another process has applied something newer: what we compared with is history, and so is our stamp.
 			r.t.forget()

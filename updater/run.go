@@ -117,7 +117,7 @@ func (s *scheduler) sync() {
 		if err != nil {
 			continue // gone again in a newer reload, which follows
 		}
-		id := s.cron.Schedule(t.plan, cron.FuncJob(func() { s.refresh(name) }))
+		id := s.cron.Schedule(paced{t.plan, &t.held}, cron.FuncJob(func() { s.refresh(name) }))
 		s.entries[name] = id
 		s.first.Go(s.cron.Entry(id).WrappedJob.Run)
 	}

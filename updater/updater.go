@@ -45,7 +45,8 @@ type Store interface {
 
 // Source is what the engine needs of a cluster's remote API; *ganeti.Client has it. One that chooses among several
 // addresses says in each answer which one it is from; the engine believes an answer only when that address has shown the
-// cluster's uuid. If it has the method Distrust(ganeti.Address), that is told which address is another cluster's.
+// cluster's uuid. If it has the method Distrust(ganeti.Address), that is told which address is another cluster's; if it has
+// CertificateExpires() time.Time, the metrics show that.
 type Source interface {
 	Info(ctx context.Context) (ganeti.Answer, error)
 	Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error)
@@ -62,6 +63,9 @@ type Cluster struct {
 	// Schedules says when each kind is refreshed; a kind that is absent never is. The cluster's own info is read with
 	// every refresh and needs no entry.
 	Schedules map[db.Kind]cron.Schedule
+	// Budget is the share of time that scheduled refreshes may keep the cluster's RAPI busy, 0.1 for a tenth: one that
+	// answers slowly is asked less often than the schedules say. Zero, or 1 and more, is no limit.
+	Budget float64
 	// Stored says that the settings are kept in the database, which alone decides whether there is such a cluster.
 	Stored bool
 }
@@ -139,6 +143,9 @@ type target struct {
 	info remembered[ganeti.Digest]
 	// known is the record of the last answer of each kind, valid for one generation of the rows in the database.
 	known map[db.Kind]remembered[*ganeti.Index]
+	pace  pace
+	// held is until when the budget has nothing refreshed on schedule; nil when the schedule rules. The scheduler reads it.
+	held atomic.Pointer[time.Time]
 	// serving is the address that served last, for new clients to begin with; any goroutine may read it.
 	serving atomic.Pointer[ganeti.Address]
 }
@@ -227,7 +234,9 @@ func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
 	for name := range u.targets {
 		if _, ok := next[name]; !ok {
 			u.metrics.forget(name)
+			continue
 		}
+		u.metrics.forgetKinds(name, next[name].plan)
 	}
 	u.targets = next
 	signal(u.reloaded)
@@ -256,6 +265,15 @@ func (u *Updater) forgetMetrics(lost map[int64]bool) {
 		if lost[t.id] {
 			u.metrics.forget(name)
 		}
+	}
+}
+
+// forgetGone drops the series of a cluster that has left the configuration while it was being asked.
+func (u *Updater) forgetGone(name string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if _, ok := u.targets[name]; !ok {
+		u.metrics.forget(name)
 	}
 }
 

@@ -215,6 +215,21 @@ func TestAPI_OldRowsAreNotReady(t *testing.T) {
 	d.ask(http.MethodGet, "/healthz", 200, nil)
 }
 
+func TestAPI_RowsOfAStretchedIntervalAreReady(t *testing.T) {
+	t.Parallel()
+	d := startDaemon(t, ", ready_max_age: 1ns}\nrefresh_budget: 0.00001%\nschedules: {group: off")
+	d.ask(http.MethodGet, "/readyz", 200, nil)
+	var list api.Clusters
+	d.ask(http.MethodGet, "/v1/clusters", 200, &list)
+	c := list.Items[0]
+	if c.RAPISeconds == nil || *c.RAPISeconds <= 0 || c.RAPIBytes == nil || *c.RAPIBytes <= 0 {
+		t.Errorf("the cluster says nothing of what it asks of its RAPI: %+v", c)
+	}
+	if wait := c.Kinds[0].NextDueAt.Sub(*c.Kinds[0].RefreshedAt); wait <= time.Hour {
+		t.Errorf("the next refresh comes after %s, want more than the hour of the schedule", wait)
+	}
+}
+
 func TestAPI_CanBeSwitchedOff(t *testing.T) {
 	t.Parallel()
 	d := startDaemon(t, ", enabled: false")

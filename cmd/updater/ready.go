@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ganeticache/db"
+	"ganeticache/updater"
 )
 
 // readiness says whether this process can do its work, for /readyz.
@@ -13,6 +14,8 @@ type readiness struct {
 	store *db.Store
 	// alive says why the scheduler does not schedule; nil when it does.
 	alive func() error
+	// pace says whose interval the budget stretches; see [updater.Updater.StretchedPace].
+	pace func(cluster string, fresh map[db.Kind]db.Freshness) (updater.Pace, bool)
 	// maxAge is how old the VMs of an enabled cluster may be; any age is good when zero.
 	maxAge time.Duration
 	// begun is when the process began: what was old before it came is not held against it at once.
@@ -35,14 +38,36 @@ func (r *readiness) check(ctx context.Context) error {
 		return err
 	}
 	for _, f := range fresh {
+		age := time.Duration(0)
+		if f.RefreshedAt != nil {
+			age = time.Since(*f.RefreshedAt)
+		}
 		switch {
 		case !f.Enabled:
 		case f.RefreshedAt == nil && time.Since(r.begun) > r.maxAge:
 			return fmt.Errorf("cluster %s was never refreshed", f.Cluster)
-		case f.RefreshedAt != nil && time.Since(*f.RefreshedAt) > r.maxAge:
-			return fmt.Errorf("the VMs of cluster %s are %s old, more than the %s of api.ready_max_age",
-				f.Cluster, time.Since(*f.RefreshedAt).Round(time.Second), r.maxAge)
+		case age > r.maxAge:
+			stretch, err := r.stretch(ctx, f)
+			if err != nil {
+				return err
+			}
+			if age > r.maxAge+stretch {
+				return fmt.Errorf("the VMs of cluster %s are %s old, more than the %s of api.ready_max_age",
+					f.Cluster, age.Round(time.Second), r.maxAge)
+			}
 		}
 	}
 	return nil
+}
+
+// stretch gives by how much the budget lengthens the interval of a cluster: so much older its VMs may be.
+func (r *readiness) stretch(ctx context.Context, f db.ClusterFreshness) (time.Duration, error) {
+	fresh, err := r.store.Freshness(ctx, f.ClusterID)
+	if err != nil {
+		return 0, err
+	}
+	if p, ok := r.pace(f.Cluster, fresh); ok {
+		return p.Interval - p.Schedule, nil
+	}
+	return 0, nil
 }

@@ -60,6 +60,7 @@ func (a *app) run(ctx context.Context) (err error) {
 	}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	registry.MustRegister(poolStats(store)...)
 	opts.Logger, opts.Registerer = log, registry
 	u, err := updater.New(ctx, opts)
 	if err != nil {
@@ -70,6 +71,15 @@ func (a *app) run(ctx context.Context) (err error) {
 	defer func() { log.Info("stopped", zap.Error(err)) }()
 	r := &reloader{app: a, store: store, updater: u, log: log, config: fromFile, revision: revision}
 	return a.serve(ctx, c, store, u, r, registry, log)
+}
+
+// poolStats shows the connections to the database: SQLite has pools of its own for reading and for writing, PostgreSQL one.
+func poolStats(store *db.Store) []prometheus.Collector {
+	stats := []prometheus.Collector{collectors.NewDBStatsCollector(store.Writer().DB, "writer")}
+	if store.DB() != store.Writer() {
+		stats = append(stats, collectors.NewDBStatsCollector(store.DB().DB, "reader"))
+	}
+	return stats
 }
 
 var errNoClusters = errors.New("no cluster is configured: list some in the configuration file (--config), " +
@@ -103,7 +113,7 @@ func (a *app) listen(
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	ready := &readiness{store: store, alive: u.Alive, maxAge: c.API.ReadyMaxAge, begun: time.Now()}
+	ready := &readiness{store: store, alive: u.Alive, pace: u.StretchedPace, maxAge: c.API.ReadyMaxAge, begun: time.Now()}
 	o := api.Options{
 		Address: c.Listen, Gatherer: g, Ready: ready.check, TokensFile: c.API.TokensFile, Rate: c.API.Rate, Secret: secret,
 		Version: version, Logger: log,

@@ -13,6 +13,7 @@ import (
 
 	"ganeticache/config"
 	"ganeticache/db"
+	"ganeticache/updater"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -20,7 +21,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show the age of what is cached and the last error, by cluster and kind",
 		Long: `status reads the database only; it asks no cluster. The age is that of the newest complete answer: it grows while a
-cluster fails, and the rows stay readable. The last column names the running updater that refreshes the cluster on
+cluster fails, and the rows stay readable. A cluster whose RAPI answers slowly is refreshed less often than scheduled (refresh_budget);
+a line below the table says so. The last column names the running updater that refreshes the cluster on
 schedule, by host and process.`,
 		Example: "  updater status --json",
 		Args:    cobra.NoArgs,
@@ -45,10 +47,11 @@ func (a *app) status(ctx context.Context) (err error) {
 		return fail(err)
 	}
 	now := time.Now()
+	paces := stretchedPaces(ctx, c, store, clusters)
 	if a.jsonOutput {
-		return a.printJSON(statusToJSON(clusters, now))
+		return a.printJSON(statusToJSON(clusters, paces, now))
 	}
-	return a.printStatus(clusters, now)
+	return a.printStatus(clusters, paces, now)
 }
 
 // openCache opens the database for reading, and insists that there is something to read.
@@ -71,7 +74,7 @@ func isMissing(err error) bool { return errors.Is(err, db.ErrSchemaMissing) }
 // joinClose closes the database after an error that is already the outcome.
 func joinClose(err error, store *db.Store) error { return errors.Join(err, store.Close()) }
 
-func (a *app) printStatus(clusters []db.ClusterStatus, now time.Time) error {
+func (a *app) printStatus(clusters []db.ClusterStatus, paces map[string]updater.Pace, now time.Time) error {
 	if len(clusters) == 0 {
 		return a.printf("no cluster is cached yet; `updater --once` refreshes those of the configuration\n")
 	}
@@ -88,6 +91,9 @@ func (a *app) printStatus(clusters []db.ClusterStatus, now time.Time) error {
 			t.AppendRow(table.Row{c.Name, "", "", "never", "never", "", 0, state(c, db.Freshness{}), holder(c.Holder)})
 		}
 		writeErrors(&notes, c)
+		if p, ok := paces[c.Name]; ok {
+			writePace(&notes, c.Name, p)
+		}
 	}
 	t.SetColumnConfigs(alignRight(3, 7))
 	gap := ""
@@ -195,6 +201,11 @@ type statusJSON struct {
 	Version     string `json:"software_version"`
 	Master      string `json:"master_node"`
 	Quarantined int    `json:"quarantined"`
+	// RAPISeconds and RAPIBytes are what keeping the cluster fresh asks of its RAPI in an hour.
+	RAPISeconds float64 `json:"rapi_seconds_per_hour"`
+	RAPIBytes   float64 `json:"rapi_bytes_per_hour"`
+	// Stretched is null while the cluster is refreshed as scheduled.
+	Stretched *statusPaceJSON `json:"stretched"`
 	// Updater is the running updater that refreshes the cluster on schedule; null when none does.
 	Updater *db.Holder       `json:"updater"`
 	Kinds   []statusKindJSON `json:"kinds"`
@@ -215,12 +226,17 @@ type statusKindJSON struct {
 	Withheld    int        `json:"withheld_removals"`
 }
 
-func statusToJSON(clusters []db.ClusterStatus, now time.Time) []statusJSON {
+func statusToJSON(clusters []db.ClusterStatus, paces map[string]updater.Pace, now time.Time) []statusJSON {
 	out := make([]statusJSON, 0, len(clusters))
 	for _, c := range clusters {
+		load := c.Load()
 		j := statusJSON{
 			Cluster: c.Name, UUID: c.UUID, Enabled: c.Enabled, RAPIHost: c.RAPIHost, RAPIPort: c.RAPIPort,
 			Version: c.SoftwareVersion, Master: c.MasterNode, Quarantined: c.Quarantined, Updater: c.Holder, Kinds: []statusKindJSON{},
+			RAPISeconds: load.SecondsPerHour, RAPIBytes: load.BytesPerHour,
+		}
+		if p, ok := paces[c.Name]; ok {
+			j.Stretched = paceToJSON(p)
 		}
 		for _, f := range c.Freshness {
 			k := statusKindJSON{

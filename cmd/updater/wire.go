@@ -118,7 +118,9 @@ func clusters(c *config.Config) ([]updater.Cluster, error) {
 			}
 			schedules[k] = s
 		}
-		out = append(out, updater.Cluster{Name: cc.Name, Settings: cc.Settings, Schedules: schedules, Stored: cc.Stored})
+		out = append(out, updater.Cluster{
+			Name: cc.Name, Settings: cc.Settings, Schedules: schedules, Budget: cc.RefreshBudget, Stored: cc.Stored,
+		})
 	}
 	return out, nil
 }

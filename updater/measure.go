@@ -1,0 +1,82 @@
+package updater
+
+import (
+	"context"
+	"time"
+
+	"ganeticache/db"
+	"ganeticache/ganeti"
+)
+
+// measured counts what a cluster's RAPI is asked, whoever asks: the schedule, an operator or a reader. One goroutine uses it.
+type measured struct {
+	src     Source
+	cluster string
+	metrics *metrics
+	now     func() time.Time
+	// spent is how long all requests took.
+	spent time.Duration
+}
+
+// connect gives the client for a cluster's settings.
+func (u *Updater) connect(cluster string, s ganeti.Settings) (*measured, error) {
+	src, err := u.opts.Connect(s)
+	if err != nil {
+		return nil, err
+	}
+	return &measured{src: src, cluster: cluster, metrics: u.metrics, now: u.now}, nil
+}
+
+// Info implements [Source].
+func (s *measured) Info(ctx context.Context) (ganeti.Answer, error) {
+	began := s.now()
+	a, err := s.src.Info(ctx)
+	s.count(db.KindCluster, began, a.Duration, a.Bytes, err)
+	return a, err
+}
+
+// Bulk implements [Source].
+func (s *measured) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error) {
+	began := s.now()
+	d, err := s.src.Bulk(ctx, r, known)
+	if err != nil {
+		s.count(kindAt(r), began, 0, 0, err)
+		return nil, err
+	}
+	s.count(kindAt(r), began, d.Duration, d.Bytes, nil)
+	return d, nil
+}
+
+// Item implements [Source].
+func (s *measured) Item(ctx context.Context, r ganeti.Resource, name string) (ganeti.Answer, error) {
+	began := s.now()
+	a, err := s.src.Item(ctx, r, name)
+	s.count(kindAt(r), began, a.Duration, a.Bytes, err)
+	return a, err
+}
+
+// Distrust passes on what the engine says of an address; see [Source].
+func (s *measured) Distrust(at ganeti.Address) { distrust(s.src, at) }
+
+// count counts one request. A failed one has no times of its own, but kept RAPI busy all the same.
+func (s *measured) count(k db.Kind, began time.Time, took time.Duration, bytes int64, err error) {
+	result := "success"
+	if err != nil {
+		result, took, bytes = "failure", s.now().Sub(began), 0
+	}
+	s.spent += took
+	if c, ok := s.src.(interface{ CertificateExpires() time.Time }); ok {
+		s.metrics.certificate(s.cluster, c.CertificateExpires())
+	}
+	s.metrics.asked(s.cluster, k, result, took, bytes)
+}
+
+// kindAt gives the kind that a resource lists.
+func kindAt(r ganeti.Resource) db.Kind {
+	for _, k := range kinds() {
+		if k.resource == r {
+			return k.name
+		}
+	}
+	return ""
+}
