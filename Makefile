@@ -38,7 +38,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Build, then refresh three simulated clusters into a SQLite file (DEMO_ARGS="--for 10s")
@@ -147,6 +147,12 @@ failover: build ## Two PostgreSQL servers, promotion under load (FAILOVER_ARGS="
 .PHONY: e2e
 e2e: build ## A real Ganeti cluster that changes and misbehaves; needs root and Debian's packages (E2E_ARGS="-keep")
 	$(GO) run ./test/realganeti -updater bin/updater $(E2E_ARGS)
+
+.PHONY: prometheus-check
+prometheus-check: ## Check the Prometheus rules and run their tests; installs promtool if missing and root
+	@.ci/need promtool
+	promtool check rules deploy/prometheus/rules.yml
+	promtool test rules deploy/prometheus/rules_test.yml
 
 .PHONY: install
 install: ## Install binary, units, documents and an example configuration (DESTDIR, PREFIX); builds if needed

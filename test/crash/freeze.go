@@ -76,7 +76,7 @@ func (f *freezer) round(ctx context.Context) (err error) {
 // daemon starts a replica whose sessions bear the name.
 func (f *freezer) daemon(ctx context.Context, name string) (*process, error) {
 	config, err := writeConfig(f.dir, f.url+"&application_name="+name, f.farm,
-		fmt.Sprintf("lease: %s\nschedules: {vm: %[2]q, node: %[2]q, group: %[2]q, network: %[2]q, job: %[2]q}\n", lease, "@every 1s"))
+		fmt.Sprintf("lease: %s\nrefresh_budget: off\nschedules: {vm: %[2]q, node: %[2]q, group: %[2]q, network: %[2]q, job: %[2]q}\n", lease, "@every 1s"))
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,7 @@ func (t *trial) beginAnew(ctx context.Context) (err error) {
 	}
 	t.generations = 0
 	t.known, t.grants, t.history = map[object]int64{}, map[int64]string{}, history{objects: map[object]*told{}}
-	t.config, err = writeConfig(t.dir, t.url, t.farm, "schedules: {job: \"@every 5m\"}\n")
+	t.config, err = writeConfig(t.dir, t.url, t.farm, "refresh_budget: off\nschedules: {job: \"@every 5m\"}\n")
 	return err
 }
 

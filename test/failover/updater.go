@@ -29,7 +29,7 @@ func startUpdater(ctx context.Context, program, dir, databaseURL string, farm *r
 		return nil, fmt.Errorf("writing the password: %w", err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "database_url: %q\nschedule: \"@every 1s\"\nlisten: \"\"\nconcurrency: 10\nlog: {format: json}\nclusters:\n", databaseURL)
+	fmt.Fprintf(&b, "database_url: %q\nschedule: \"@every 1s\"\nrefresh_budget: off\nlisten: \"\"\nconcurrency: 10\nlog: {format: json}\nclusters:\n", databaseURL)
 	for _, s := range farm.Servers() {
 		fmt.Fprintf(&b, "  - {name: %s, rapi: %q, username: gwm, password_file: %q, tls: {pin_sha256: %q}}\n",
 			s.Cluster().Name(), s.URL(), password, s.Pin())

@@ -19,6 +19,7 @@ import (
 // the 30 s after which RAPI reports a stopped luxid; the guard lets 12 instances go at once, which is half of them.
 const configuration = `database_url: %q
 schedule: "@every 2s"
+refresh_budget: off
 schedules: {group: "@every 2s", network: "@every 2s", job: "@every 2s"}
 timeouts: {first_byte: 35s, total: 70s}
 guard: {max_percent: 60}

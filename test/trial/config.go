@@ -16,6 +16,7 @@ type Config struct {
 	Schedules     map[string]string `yaml:"schedules"`
 	Listen        string            `yaml:"listen"`
 	Lease         string            `yaml:"lease,omitempty"`
+	RefreshBudget string            `yaml:"refresh_budget"`
 	Concurrency   int               `yaml:"concurrency"`
 	Timeouts      map[string]string `yaml:"timeouts"`
 	MaxBody       string            `yaml:"max_body"`
@@ -44,6 +45,8 @@ func NewConfig(folder, databaseURL string, every time.Duration, world *World) (C
 	schedule := "@every " + every.String()
 	c := Config{
 		DatabaseURL: databaseURL, Schedule: schedule, Schedules: map[string]string{"group": schedule, "network": schedule},
+		// The budget would stretch so short a schedule on a busy machine.
+		RefreshBudget: "off",
 		Concurrency:   8,
 		Timeouts:      map[string]string{"connect": "1s", "tls_handshake": "2s", "first_byte": "3s", "total": "5s"},
 		MaxBody:       "16MiB",
