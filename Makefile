@@ -14,6 +14,7 @@ DOCDIR     ?= $(PREFIX)/share/doc/ganeti-cache-updater
 FUZZTIME  ?= 60s
 HOSTILE   ?= 10000
 BENCH     ?= .
+BENCH_ARGS ?=
 DEMO_ARGS ?=
 CHAOS_ARGS    ?= -for 2m
 SOAK_ARGS     ?= -for 15m
@@ -37,7 +38,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: build ## Build, then refresh three simulated clusters into a SQLite file (DEMO_ARGS="--for 10s")
@@ -103,7 +104,12 @@ $(OAPI_CODEGEN):
 	mv bin/install/oapi-codegen $@ && rmdir bin/install
 
 .PHONY: bench
-bench: ## Run the benchmarks (BENCH=pattern)
+bench: build ## The updater beside its floor and the peers: half an hour, into bench/results (BENCH_ARGS="-quick")
+	@.ci/need postgres
+	$(GO) run ./bench -updater bin/updater $(BENCH_ARGS)
+
+.PHONY: microbench
+microbench: ## Run the benchmarks of single functions, for benchstat (BENCH=pattern)
 	@.ci/need postgres
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
