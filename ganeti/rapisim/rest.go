@@ -10,7 +10,11 @@ type rest struct{ answers map[string]packed } // by path and query
 func restingAnswers() []struct{ path, query string } {
 	return []struct{ path, query string }{
 		{"/2/info", ""},
-		{"/2/instances", "bulk=1"}, {"/2/nodes", "bulk=1"}, {"/2/groups", "bulk=1"}, {"/2/networks", "bulk=1"}, {"/2/jobs", "bulk=1"},
+		{"/2/instances", "bulk=1"},
+		{"/2/nodes", "bulk=1"},
+		{"/2/groups", "bulk=1"},
+		{"/2/networks", "bulk=1"},
+		{"/2/jobs", "bulk=1"},
 	}
 }
 
