@@ -17,6 +17,8 @@ func BenchmarkBulk(b *testing.B) {
 	s := serve(b, rapisim.Options{VMs: 10_000, KVMShare: 1})
 	body := get(b, s, bulk)
 	b.Run("simulator", func(b *testing.B) { download(b, s.Addr(), len(body)) })
+	compact := serve(b, rapisim.Options{VMs: 10_000, KVMShare: 1, Compact: true})
+	b.Run("compact", func(b *testing.B) { download(b, compact.Addr(), len(body)) })
 	b.Run("bare", func(b *testing.B) { download(b, bare(b, body), len(body)) })
 	b.Run("simulator-100-changes", func(b *testing.B) {
 		for b.Loop() {
@@ -97,16 +99,20 @@ func BenchmarkHandshake(b *testing.B) {
 // BenchmarkMemory reports what a cluster of 10,000 KVM guests holds, once its
 // answers are prepared, and how large the largest of them is.
 func BenchmarkMemory(b *testing.B) {
-	for b.Loop() {
-		before := heap()
-		s := serve(b, rapisim.Options{VMs: 10_000, KVMShare: 1})
-		size := len(get(b, s, bulk))
-		held := heap() - before
-		b.ReportMetric(float64(size)/1e6, "MB-body")
-		b.ReportMetric(float64(held)/1e6, "MB-held")
-		b.ReportMetric(float64(held)/float64(size), "held/body")
-		runtime.KeepAlive(s)
-		s.Close()
+	for name, compact := range map[string]bool{"usual": false, "compact": true} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				before := heap()
+				s := serve(b, rapisim.Options{VMs: 10_000, KVMShare: 1, Compact: compact})
+				size := len(get(b, s, bulk))
+				held := heap() - before
+				b.ReportMetric(float64(size)/1e6, "MB-body")
+				b.ReportMetric(float64(held)/1e4, "B-held/VM")
+				b.ReportMetric(float64(held)/float64(size), "held/body")
+				runtime.KeepAlive(s)
+				s.Close()
+			}
+		})
 	}
 }
 

@@ -86,8 +86,7 @@ func (c *Cluster) SetRuntime(name, status string) error {
 // Create makes an instance with properties of its own and starts it. An empty
 // name means the next one of the series.
 func (c *Cluster) Create(name string) (Instance, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	v, err := c.create(name)
 	if err != nil {
 		return Instance{}, err
@@ -99,8 +98,7 @@ func (c *Cluster) Create(name string) (Instance, error) {
 // an admin undoes a mistake with the cluster's configuration. The last 1,000
 // removed ones are kept for it.
 func (c *Cluster) Restore(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	at := slices.IndexFunc(c.gone, func(v *instance) bool { return v.name == name })
 	if at < 0 {
 		return fmt.Errorf("removed instance %s: %w", name, ErrNotFound)
@@ -119,8 +117,7 @@ func (c *Cluster) Restore(name string) error {
 
 // change applies f to one instance and has it rendered anew.
 func (c *Cluster) change(name string, f func(*instance) error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	v, err := c.find(name)
 	if err != nil {
 		return err

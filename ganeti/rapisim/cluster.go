@@ -25,7 +25,14 @@ var infoAnswer string
 type Cluster struct {
 	opts Options
 
-	mu           sync.Mutex
+	mu sync.Mutex
+	*world
+	rest *rest // the answers, instead of a world; see Options.Compact
+}
+
+// world is all that a cluster has. What it does not keep follows from the
+// options, so that an unchanged one can be made again.
+type world struct {
 	rng          *rand.Rand
 	clock        time.Time // of its own, when Options.Now is nil
 	uuid         string
@@ -55,8 +62,7 @@ type Cluster struct {
 
 // UUID returns the cluster's uuid.
 func (c *Cluster) UUID() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.reading()()
 	return c.uuid
 }
 
@@ -65,22 +71,19 @@ func (c *Cluster) Name() string { return c.opts.Name }
 
 // Master returns the name of the master node.
 func (c *Cluster) Master() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.reading()()
 	return c.master.name
 }
 
 // Len returns the number of instances.
 func (c *Cluster) Len() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.reading()()
 	return len(c.all)
 }
 
 // Instances returns all instances, in the order RAPI lists them.
 func (c *Cluster) Instances() []Instance {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.reading()()
 	out := make([]Instance, 0, len(c.all))
 	c.list.each(func(v *instance) { out = append(out, v.export()) })
 	return out
@@ -88,8 +91,7 @@ func (c *Cluster) Instances() []Instance {
 
 // Instance returns the instance of that name.
 func (c *Cluster) Instance(name string) (Instance, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.reading()()
 	v, ok := c.byName[name]
 	if !ok {
 		return Instance{}, false
@@ -99,8 +101,7 @@ func (c *Cluster) Instance(name string) (Instance, bool) {
 
 // Nodes returns all nodes, in the order RAPI lists them.
 func (c *Cluster) Nodes() []Node {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.reading()()
 	c.census()
 	out := make([]Node, len(c.nodes))
 	for i, n := range c.nodes {
@@ -111,8 +112,7 @@ func (c *Cluster) Nodes() []Node {
 
 // Groups returns all node groups, in the order RAPI lists them.
 func (c *Cluster) Groups() []Group {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.reading()()
 	out := make([]Group, len(c.groups))
 	for i, g := range c.groups {
 		out[i] = c.exportGroup(g)
@@ -122,8 +122,7 @@ func (c *Cluster) Groups() []Group {
 
 // Networks returns all networks, in the order RAPI lists them.
 func (c *Cluster) Networks() []Network {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.reading()()
 	out := make([]Network, len(c.networks))
 	for i, n := range c.networks {
 		out[i] = n.export()
@@ -134,16 +133,14 @@ func (c *Cluster) Networks() []Network {
 // SetUUID makes it another cluster behind the same address, as after a
 // reinstallation, or a mistake in a DNS zone.
 func (c *Cluster) SetUUID(uuid string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	c.uuid = uuid
 	c.stale()
 }
 
 // RetagCluster replaces the cluster's own tags.
 func (c *Cluster) RetagCluster(tags ...string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	c.tags, c.mtime = sortedSet(tags), c.stamp()
 	c.stale()
 }

@@ -15,8 +15,7 @@ type Edit func(item []byte) []byte
 // Corrupt has every answer send the item of the named instance, node, group or
 // network through edit, from now on; a nil edit mends it.
 func (c *Cluster) Corrupt(name string, edit Edit) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	if v, ok := c.byName[name]; ok {
 		return c.apply(v, func(v *instance) error { v.edit = edit; return nil })
 	}

@@ -139,7 +139,7 @@ func Status(code int) Fault {
 	return changes(func(r *reply) {
 		failed := failure(code, message)
 		r.status = code
-		r.setBody(failed.body...)
+		r.body, r.length = failed.body, failed.length
 	})
 }
 
@@ -166,7 +166,7 @@ func EmptyList() Fault { return Body([]byte("[]\n")) }
 // Garbage sends the answer with the bytes of its second half replaced.
 func Garbage() Fault {
 	return changes(func(r *reply) {
-		whole := bytes.Join(r.body, nil)
+		whole := r.whole()
 		if _, err := rand.NewChaCha8([32]byte{}).Read(whole[len(whole)/2:]); err == nil {
 			r.setBody(whole)
 		}
@@ -189,7 +189,7 @@ func Trickle(bytesPerSecond int) Fault {
 // Endless sends a list that never ends, without a Content-Length.
 func Endless() Fault {
 	return changes(func(r *reply) {
-		whole := bytes.TrimRight(bytes.Join(r.body, nil), "]\n")
+		whole := bytes.TrimRight(r.whole(), "]\n")
 		if len(whole) < len("[{}") {
 			whole = []byte("[{}")
 		}

@@ -11,9 +11,16 @@ import (
 
 // NewCluster makes a cluster from its options, always the same from the same.
 func NewCluster(o Options) *Cluster {
-	o = o.withDefaults()
-	c := &Cluster{
-		opts:   o,
+	c := &Cluster{opts: o.withDefaults()}
+	c.generate()
+	c.doze()
+	return c
+}
+
+// generate makes the world as it is before any change.
+func (c *Cluster) generate() {
+	o := c.opts
+	c.world = &world{
 		rng:    rand.New(rand.NewPCG(o.Seed, 0x67616e657469)),
 		clock:  time.Date(2026, 1, 5, 8, 0, 0, 0, time.UTC),
 		tags:   []string{"cluster:" + strings.SplitN(o.Name, ".", 2)[0], "owner:gwm"},
@@ -44,7 +51,6 @@ func NewCluster(o Options) *Cluster {
 	}
 	c.list.load(c.all)
 	c.recallJobs()
-	return c
 }
 
 func domainOf(name string) string {

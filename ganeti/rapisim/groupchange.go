@@ -7,8 +7,7 @@ import (
 
 // AddGroup adds an empty node group.
 func (c *Cluster) AddGroup(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	if _, err := c.findGroup(name); err == nil {
 		return fmt.Errorf("adding group %s, whose name is taken: %w", name, ErrRefused)
 	}
@@ -21,8 +20,7 @@ func (c *Cluster) AddGroup(name string) error {
 
 // RenameGroup gives a node group another name; its uuid stays.
 func (c *Cluster) RenameGroup(name, newName string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	g, err := c.findGroup(name)
 	if err != nil {
 		return err
@@ -38,8 +36,7 @@ func (c *Cluster) RenameGroup(name, newName string) error {
 
 // RemoveGroup removes an empty node group.
 func (c *Cluster) RemoveGroup(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	g, err := c.findGroup(name)
 	if err != nil {
 		return err
@@ -54,8 +51,7 @@ func (c *Cluster) RemoveGroup(name string) error {
 
 // AddNetwork adds an IP network with addresses of its own.
 func (c *Cluster) AddNetwork(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	if slices.ContainsFunc(c.networks, func(n *network) bool { return n.name == name }) {
 		return fmt.Errorf("adding network %s, whose name is taken: %w", name, ErrRefused)
 	}
@@ -67,8 +63,7 @@ func (c *Cluster) AddNetwork(name string) error {
 
 // RemoveNetwork removes an IP network that no instance is attached to.
 func (c *Cluster) RemoveNetwork(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	at := slices.IndexFunc(c.networks, func(n *network) bool { return n.name == name })
 	if at < 0 {
 		return fmt.Errorf("network %s: %w", name, ErrNotFound)

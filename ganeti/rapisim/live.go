@@ -51,8 +51,7 @@ func (e Event) String() string {
 // change more than once; the number of instances stays within a tenth (but at
 // least two) of what it was made with.
 func (c *Cluster) Churn(n int) []Event {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	events := make([]Event, 0, n)
 	for len(events) < n {
 		e, ok := c.step()

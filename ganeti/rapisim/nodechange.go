@@ -48,8 +48,7 @@ func (c *Cluster) RetagNode(name string, tags ...string) error {
 
 // AddNode adds a node to the group named by into.
 func (c *Cluster) AddNode(name, into string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	g, err := c.findGroup(into)
 	if err != nil {
 		return err
@@ -65,8 +64,7 @@ func (c *Cluster) AddNode(name, into string) error {
 
 // RemoveNode removes a node that is neither the master nor has instances.
 func (c *Cluster) RemoveNode(name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	n, err := c.findNode(name)
 	if err != nil {
 		return err
@@ -83,8 +81,7 @@ func (c *Cluster) RemoveNode(name string) error {
 // changeNode applies f to a node and has it, and the instances on it, rendered
 // anew.
 func (c *Cluster) changeNode(name string, f func(*node)) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.changing()()
 	n, err := c.findNode(name)
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package rapisim
 
 import (
+	"iter"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,8 +13,9 @@ import (
 type reply struct {
 	status      int
 	contentType string
-	body        [][]byte
-	length      int64 // as declared; what body holds, unless a fault lies
+	// body is sent part by part. A part is good until the next one.
+	body   iter.Seq[[]byte]
+	length int64 // as declared; what body holds, unless a fault lies
 
 	delay   time.Duration
 	hang    bool   // never answer
@@ -28,10 +31,19 @@ func newReply(status int, body ...[]byte) *reply {
 }
 
 func (r *reply) setBody(body ...[]byte) {
-	r.body, r.length = body, 0
+	r.body, r.length = slices.Values(body), 0
 	for _, part := range body {
 		r.length += int64(len(part))
 	}
+}
+
+// whole returns the body in one piece, for the caller to change.
+func (r *reply) whole() []byte {
+	var b []byte
+	for part := range r.body {
+		b = append(b, part...)
+	}
+	return b
 }
 
 func ok(body ...[]byte) *reply { return newReply(http.StatusOK, body...) }

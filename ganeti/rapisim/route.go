@@ -15,10 +15,8 @@ type route struct {
 	closed string                  // methods that need the option read or write
 }
 
-// answer is the reply to an authenticated request.
-func (c *Cluster) answer(method, path, query string) *reply {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// consider is the reply of a cluster that is awake; the caller holds its lock.
+func (c *Cluster) consider(method, path, query string) *reply {
 	r, found := c.route(path)
 	switch {
 	case !found:

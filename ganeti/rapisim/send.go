@@ -51,7 +51,7 @@ func (o *sender) send(r *reply) bool {
 
 // sendBody puts small parts together and sends large ones as they are.
 func (o *sender) sendBody(pending []byte, r *reply) bool {
-	for _, part := range r.body {
+	for part := range r.body {
 		if r.cut >= 0 {
 			part = part[:min(int64(len(part)), r.cut-o.sent)]
 		}

@@ -1,0 +1,4 @@
+package main
+
+// Run is the program, for its tests.
+var Run = run
