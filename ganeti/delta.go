@@ -28,7 +28,7 @@ type Delta struct {
 	cold    bool
 	seed    maphash.Seed
 	order   []int32 // per item: an entry of known, or ^i for the changed item i; nil: item i is entry i
-	marks   []entry // hash and length: of every item if cold, else of the changed ones
+	marks   []mark  // hash and length: of every item if cold, else of the changed ones
 	spool   spool
 	missing []string
 }
@@ -68,21 +68,26 @@ func (d *Delta) Index(keys, ghosts []string) *Index {
 	if d.order == nil && d.Items == len(d.known.entries) && slices.Equal(ghosts, d.known.ghosts) && !d.known.partial {
 		return d.known
 	}
-	x := &Index{seed: d.seed, entries: make([]entry, 0, d.Items)}
+	x := &Index{seed: d.seed}
 	for _, key := range ghosts {
 		x.ghosts = append(x.ghosts, strings.Clone(key))
 	}
 	if d.order == nil {
-		x.entries = append(x.entries, d.known.entries[:d.Items]...)
+		x.entries, x.keys = d.known.entries[:d.Items:d.Items], d.known.keys
 		return x
 	}
 	x.partial = len(keys) < d.Changed() || slices.Contains(keys, "")
 	shared := d.shared(keys)
+	l := entryList{entries: make([]entry, 0, d.Items), keys: make([]byte, 0, len(d.known.keys))}
 	for item, i := range d.order {
-		if e, ok := d.remembered(item, int(i), keys); ok && !shared[e.key] {
-			x.entries = append(x.entries, e)
+		m, key := d.remembered(item, int(i), keys)
+		switch {
+		case key == "" && i < 0, shared[key]:
+		case !l.add(m, key):
+			x.partial = true
 		}
 	}
+	x.entries, x.keys = l.entries, string(l.keys)
 	for _, key := range slices.Sorted(maps.Keys(shared)) {
 		x.ghosts = append(x.ghosts, strings.Clone(key))
 	}
@@ -103,31 +108,31 @@ func (d *Delta) shared(keys []string) map[string]bool {
 		if i < 0 {
 			continue
 		}
-		if _, also := changed[d.known.entries[i].key]; also {
-			changed[d.known.entries[i].key] = true
+		if _, also := changed[d.known.key(int(i))]; also {
+			changed[d.known.key(int(i))] = true
 		}
 	}
 	maps.DeleteFunc(changed, func(_ string, shared bool) bool { return !shared })
 	return changed
 }
 
-func (d *Delta) remembered(item, i int, keys []string) (entry, bool) {
+// remembered gives what is remembered of an item; a changed one without a key is not.
+func (d *Delta) remembered(item, i int, keys []string) (m mark, key string) {
+	if d.cold {
+		m = d.marks[item]
+	}
 	if i >= 0 {
-		e := d.known.entries[i]
-		if d.cold {
-			e.hash, e.length = d.marks[item].hash, d.marks[item].length
+		if !d.cold {
+			m = d.known.entries[i].mark()
 		}
-		return e, true
+		return m, d.known.key(i)
 	}
 	i = ^i
-	if i >= len(keys) || keys[i] == "" {
-		return entry{}, false
+	if !d.cold {
+		m = d.marks[i]
 	}
-	e := d.marks[i]
-	if d.cold {
-		e = d.marks[item]
+	if i < len(keys) {
+		key = keys[i]
 	}
-	// A key cut out of an item would keep the whole item alive.
-	e.key = strings.Clone(keys[i])
-	return e, true
+	return m, key
 }

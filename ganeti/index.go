@@ -3,8 +3,8 @@ package ganeti
 import (
 	"crypto/sha256"
 	"hash/maphash"
+	"math"
 	"slices"
-	"strings"
 )
 
 // Digest is the first half of the SHA-256 of an item's bytes as RAPI sent
@@ -31,6 +31,7 @@ type Known struct {
 // concurrent use; the nil *Index is empty.
 type Index struct {
 	entries  []entry
+	keys     string           // of the entries, one after the other
 	ghosts   []string         // keys on record that the last answer lacked
 	partial  bool             // the last answer held items that are not remembered
 	byDigest map[Digest]int32 // cold only
@@ -38,23 +39,58 @@ type Index struct {
 }
 
 // entry is one item of the last answer: its bytes, as hash and length, and
-// the key they stand for.
+// where in keys the key ends that they stand for. A million of them are in
+// memory, so they hold no string each.
 type entry struct {
 	hash   uint64
+	length uint32 // maxItem bounds it
+	end    uint32
+}
+
+// mark is an item's bytes, as hash and length.
+type mark struct {
+	hash   uint64
 	length int
-	key    string
+}
+
+func (e entry) mark() mark { return mark{hash: e.hash, length: int(e.length)} }
+
+// key returns the key of an entry. It keeps all keys alive while it is held.
+func (x *Index) key(i int) string {
+	start := uint32(0)
+	if i > 0 {
+		start = x.entries[i-1].end
+	}
+	return x.keys[start:x.entries[i].end]
+}
+
+// entryList gathers the entries of an Index and their keys.
+type entryList struct {
+	entries []entry
+	keys    []byte
+}
+
+// add reports whether the keys still fit: beyond 4 GiB of them nothing is remembered.
+func (l *entryList) add(m mark, key string) bool {
+	if len(l.keys)+len(key) > math.MaxUint32 {
+		return false
+	}
+	l.keys = append(l.keys, key...)
+	//nolint:gosec // G115: maxItem and the line above bound them
+	l.entries = append(l.entries, entry{hash: m.hash, length: uint32(m.length), end: uint32(len(l.keys))})
+	return true
 }
 
 // NewIndex returns the cold form.
 func NewIndex(known []Known) *Index {
-	x := &Index{
-		entries:  make([]entry, len(known)),
-		byDigest: make(map[Digest]int32, len(known)),
+	x := &Index{byDigest: make(map[Digest]int32, len(known))}
+	l := entryList{entries: make([]entry, 0, len(known))}
+	for _, k := range known {
+		if l.add(mark{}, k.Key) {
+			x.byDigest[k.Digest] = int32(len(l.entries) - 1) //nolint:gosec // G115: bounded by the answer it came from
+		}
 	}
-	for i, k := range known {
-		x.entries[i].key = strings.Clone(k.Key)
-		x.byDigest[k.Digest] = int32(i)
-	}
+	x.entries, x.keys = l.entries, string(l.keys)
 	return x
 }
 
@@ -77,7 +113,7 @@ type matcher struct {
 	order  []int32 // nil as long as item i is entry i
 	seen   []bool  // of the entries; nil like order
 	byHash map[uint64]int32
-	marks  []entry // cold: hash and length of every item; warm: of the changed
+	marks  []mark // cold: hash and length of every item; warm: of the changed
 	spool  spool
 }
 
@@ -95,11 +131,11 @@ func newMatcher(known *Index) *matcher {
 }
 
 // predicted returns the entry that should come next.
-func (m *matcher) predicted() (entry, bool) {
+func (m *matcher) predicted() (mark, bool) {
 	if m.cold || m.next >= len(m.known.entries) {
-		return entry{}, false
+		return mark{}, false
 	}
-	return m.known.entries[m.next], true
+	return m.known.entries[m.next].mark(), true
 }
 
 // hit records that the predicted entry came.
@@ -119,10 +155,10 @@ func (m *matcher) match(i int) {
 
 // offer looks an item up that was not predicted.
 func (m *matcher) offer(item []byte) {
-	mark := entry{hash: maphash.Bytes(m.seed, item), length: len(item)}
-	i, ok := m.find(item, mark)
+	seen := mark{hash: maphash.Bytes(m.seed, item), length: len(item)}
+	i, ok := m.find(item, seen)
 	if m.cold {
-		m.marks = append(m.marks, mark)
+		m.marks = append(m.marks, seen)
 	}
 	if ok {
 		m.match(int(i))
@@ -134,13 +170,13 @@ func (m *matcher) offer(item []byte) {
 	m.order = append(m.order, int32(^m.spool.len())) //nolint:gosec // G115: bounded by the body
 	m.spool.add(item)
 	if !m.cold {
-		m.marks = append(m.marks, mark)
+		m.marks = append(m.marks, seen)
 	}
 	m.items++
 	m.next++ // most often the predicted object itself has changed
 }
 
-func (m *matcher) find(item []byte, mark entry) (int32, bool) {
+func (m *matcher) find(item []byte, seen mark) (int32, bool) {
 	if m.cold {
 		i, ok := m.known.byDigest[DigestOf(item)]
 		return i, ok
@@ -151,8 +187,8 @@ func (m *matcher) find(item []byte, mark entry) (int32, bool) {
 			m.byHash[e.hash] = int32(i)
 		}
 	}
-	i, ok := m.byHash[mark.hash]
-	return i, ok && m.known.entries[i].length == mark.length
+	i, ok := m.byHash[seen.hash]
+	return i, ok && m.known.entries[i].mark() == seen
 }
 
 // diverge starts to write down what was implied so far: item i is entry i.
@@ -185,9 +221,9 @@ func (m *matcher) missing() []string {
 			order = append(order, key)
 		}
 	}
-	for i, e := range m.known.entries {
+	for i := range m.known.entries {
 		if !m.came(i) {
-			add(e.key)
+			add(m.known.key(i))
 		}
 	}
 	for _, key := range m.known.ghosts {
@@ -196,9 +232,9 @@ func (m *matcher) missing() []string {
 	if len(order) == 0 {
 		return nil
 	}
-	for i, e := range m.known.entries {
+	for i := range m.known.entries {
 		if m.came(i) {
-			delete(candidates, e.key)
+			delete(candidates, m.known.key(i))
 		}
 	}
 	return slices.DeleteFunc(order, func(key string) bool { return !candidates[key] })
