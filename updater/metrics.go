@@ -126,8 +126,8 @@ func (m *metrics) observeKind(r Result, k KindResult) {
 	if withheld, ok := errors.AsType[*WithheldError](k.Err); ok {
 		m.withheld.WithLabelValues(r.Cluster, kind).Set(float64(withheld.Absent))
 		trips.Inc()
-	} else if k.Err == nil && k.Kind != db.KindCluster {
-		m.withheld.WithLabelValues(r.Cluster, kind).Set(0)
+	} else if k.Err == nil {
+		m.withheld.DeleteLabelValues(r.Cluster, kind)
 	}
 	if k.Err != nil {
 		m.failures.WithLabelValues(r.Cluster, kind, Reason(k.Err)).Inc()
@@ -143,7 +143,11 @@ func (m *metrics) observeKind(r Result, k KindResult) {
 		db.OpRemoved:  k.Outcome.Removed,
 		db.OpRestored: k.Outcome.Restored,
 	} {
-		m.changes.WithLabelValues(r.Cluster, kind, string(op)).Add(float64(n))
+		// Thirty series of a cluster most of which never count: a thousand clusters would hold more memory for them than for
+		// what is remembered of their VMs.
+		if n > 0 {
+			m.changes.WithLabelValues(r.Cluster, kind, string(op)).Add(float64(n))
+		}
 	}
 }
 
