@@ -126,8 +126,8 @@ func (m *metrics) observeKind(r Result, k KindResult) {
 	if withheld, ok := errors.AsType[*WithheldError](k.Err); ok {
 		m.withheld.WithLabelValues(r.Cluster, kind).Set(float64(withheld.Absent))
 		trips.Inc()
-	} else if k.Err == nil {
-		m.withheld.DeleteLabelValues(r.Cluster, kind)
+	} else if k.Err == nil && k.Kind != db.KindCluster {
+		m.withheld.WithLabelValues(r.Cluster, kind).Set(0)
 	}
 	if k.Err != nil {
 		m.failures.WithLabelValues(r.Cluster, kind, Reason(k.Err)).Inc()
