@@ -23,7 +23,7 @@ type machine struct {
 
 func describeMachine(ctx context.Context, o options) machine {
 	m := machine{
-		began: time.Now().UTC(), flags: o.arguments, cpu: procField("/proc/cpuinfo", "model name"), kernel: "unknown", updater: "unknown",
+		began: time.Now().UTC(), flags: o.String(), cpu: procField("/proc/cpuinfo", "model name"), kernel: "unknown", updater: "unknown",
 	}
 	if _, err := fmt.Sscanf(procField("/proc/meminfo", "MemTotal"), "%d kB", &m.memory); err == nil {
 		m.memory <<= 10

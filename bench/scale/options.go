@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 )
 
 // options are the flags.
@@ -15,7 +14,6 @@ type options struct {
 	updater, out  string
 	clusters, vms int
 	rounds        int
-	arguments     string
 }
 
 func parse(args []string, stderr io.Writer) (o options, err error) {
@@ -29,7 +27,6 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	o.arguments = strings.Join(args, " ")
 	if o.clusters < 1 || o.vms < 10 || o.rounds < 1 {
 		err = errors.New("there must be a cluster of 10 VMs and a round at least")
 		fmt.Fprintln(stderr, "scale:", err)
@@ -37,6 +34,11 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	}
 	o.updater, err = filepath.Abs(o.updater)
 	return o, err
+}
+
+// String is the part of the command line that the figures depend on.
+func (o options) String() string {
+	return fmt.Sprintf("-clusters %d -vms %d -rounds %d", o.clusters, o.vms, o.rounds)
 }
 
 // steps are the numbers of clusters, the smallest first.

@@ -53,7 +53,7 @@ type Options struct {
 	// cluster keeps nothing but its bulk answers, packed to about 260 bytes an
 	// instance, and unpacks them as they are sent. All other questions, and the
 	// methods that tell the truth, generate the cluster again each time, which
-	// takes some milliseconds per 1,000 instances. It does nothing with Now.
+	// takes some milliseconds per 1,000 instances. Sending takes a third longer. It does nothing with Now.
 	Compact bool
 }
 
