@@ -21,6 +21,7 @@ SOAK_ARGS     ?= -for 15m
 FAILOVER_ARGS ?= -for 60s
 CRASH_ARGS    ?= -moments 200
 E2E_ARGS      ?=
+SCALE_ARGS    ?=
 TEST_ARGS ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
@@ -107,6 +108,11 @@ $(OAPI_CODEGEN):
 bench: build ## The updater beside its floor and the peers: half an hour, into bench/results (BENCH_ARGS="-quick")
 	@.ci/need postgres
 	$(GO) run ./bench -updater bin/updater $(BENCH_ARGS)
+
+.PHONY: bench-scale
+bench-scale: build ## One million VMs on 1,000 clusters, into bench/results/scale.md (SCALE_ARGS="-clusters 10")
+	@.ci/need postgres
+	$(GO) run ./bench/scale -updater bin/updater $(SCALE_ARGS)
 
 .PHONY: microbench
 microbench: ## Run the benchmarks of single functions, for benchstat (BENCH=pattern)
