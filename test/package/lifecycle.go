@@ -85,6 +85,14 @@ func migrateToLastButOne(ctx context.Context, file string) (err error) {
 	return err
 }
 
+func (t *trial) crash(ctx context.Context) error {
+	s, err := t.debian.start(ctx)
+	if err != nil {
+		return err
+	}
+	return s.abort()
+}
+
 func (t *trial) remove(ctx context.Context) error {
 	if _, err := t.debian.sh(ctx, "apt-get -qq remove ganeti-cache-updater"); err != nil {
 		return err

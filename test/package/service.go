@@ -135,3 +135,19 @@ func (s *service) stop() error {
 	}
 	return errors.Join(err, s.notify.Close(), s.log.Close())
 }
+
+// abort ends the service as the watchdog does. It must die of the signal: an exit status of 2, with which Go ends a crash
+// unless told otherwise, would mean a wrong configuration to the unit, and no restart.
+func (s *service) abort() error {
+	if err := s.cmd.Process.Signal(syscall.SIGABRT); err != nil {
+		return fmt.Errorf("ending the service as a watchdog does: %w", err)
+	}
+	err := errors.Join(s.notify.Close(), s.log.Close())
+	ended := <-s.done
+	if exit, ok := errors.AsType[*exec.ExitError](ended); ok {
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			return err
+		}
+	}
+	return errors.Join(fmt.Errorf("the watchdog's signal ended the service with %w instead of by itself", ended), err)
+}

@@ -51,6 +51,7 @@ func (t *trial) steps() []step {
 		{"three lines of configuration, by the commands of docs/install.md", t.configure},
 		{"ExecStart, as the unit says: ready, and the cluster is in the database", t.serve},
 		{"an upgrade keeps the configuration, and the next start migrates the schema", t.upgrade},
+		{"the watchdog's signal ends it by that signal, so that it is started again", t.crash},
 		{"removing keeps configuration and data", t.remove},
 		{"installing again finds them", t.again},
 		{"purging without anybody to ask keeps the data", t.purge},
@@ -65,6 +66,12 @@ func (t *trial) close() error {
 	}
 	if t.cluster != nil {
 		t.cluster.Close()
+	}
+	// Nobody shall take them for a release.
+	for _, file := range []string{t.first, t.second} {
+		if file != "" {
+			err = errors.Join(err, os.Remove(file))
+		}
 	}
 	return err
 }
