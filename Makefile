@@ -9,7 +9,10 @@ PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 SYSUSERDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILEDIR ?= $(PREFIX)/lib/tmpfiles.d
 DOCDIR     ?= $(PREFIX)/share/doc/ganeti-cache-updater
+# The program to install, where it is not the one that runs here.
+BINARY     ?= bin/updater
 
 FUZZTIME  ?= 60s
 HOSTILE   ?= 10000
@@ -23,12 +26,17 @@ CRASH_ARGS    ?= -moments 200
 E2E_ARGS      ?=
 SCALE_ARGS    ?=
 TEST_ARGS ?=
+DEB_ARCHS ?= amd64 arm64
+DEB_CHECK_ARGS ?=
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT         := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
 OAPI_CODEGEN_VERSION := v2.8.2
 OAPI_CODEGEN         := bin/oapi-codegen-$(OAPI_CODEGEN_VERSION)
+
+NFPM_VERSION := v2.45.2
+NFPM         := bin/nfpm-$(NFPM_VERSION)
 
 # The commit is handed over by name: Go's own stamp fails where git distrusts the folder's owner.
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
@@ -156,26 +164,51 @@ e2e: build ## A real Ganeti cluster that changes and misbehaves; needs root and 
 
 .PHONY: prometheus-check
 prometheus-check: ## Check the Prometheus rules and run their tests; installs promtool if missing and root
-	@.ci/need promtool
+	@deploy/need promtool=prometheus
 	promtool check rules deploy/prometheus/rules.yml
 	promtool test rules deploy/prometheus/rules_test.yml
 
 .PHONY: install
-install: ## Install binary, units, documents and an example configuration (DESTDIR, PREFIX); builds if needed
+install: ## Install binary, units, man pages, completions and an example configuration (DESTDIR, PREFIX); builds if needed
 	@test -x bin/updater || $(MAKE) build
-	install -D -m 0755 bin/updater $(DESTDIR)$(PREFIX)/bin/ganeti-cache-updater
+	install -D -m 0755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/ganeti-cache-updater
+	@# Not by the installed binary: it may be for another machine.
+	bin/updater package-files $(DESTDIR)$(PREFIX)/share
 	install -d $(DESTDIR)$(UNITDIR)
 	for unit in deploy/systemd/*.service deploy/systemd/*.timer; do \
 		sed 's|/usr/bin/|$(PREFIX)/bin/|; s|/usr/share/doc/ganeti-cache-updater|$(DOCDIR)|' "$$unit" > $(DESTDIR)$(UNITDIR)/"$${unit##*/}" || exit 1; \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/"$${unit##*/}" || exit 1; \
 	done
 	install -D -m 0644 deploy/systemd/ganeti-cache-updater.sysusers $(DESTDIR)$(SYSUSERDIR)/ganeti-cache-updater.conf
-	install -d $(DESTDIR)$(DOCDIR)
-	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md deploy/systemd/config.yaml $(DESTDIR)$(DOCDIR)
-	@# Never over a configuration that somebody has edited.
+	install -D -m 0644 deploy/systemd/ganeti-cache-updater.tmpfiles $(DESTDIR)$(TMPFILEDIR)/ganeti-cache-updater.conf
+	install -d $(DESTDIR)$(DOCDIR)/examples
+	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
+	install -m 0644 deploy/systemd/config.yaml deploy/systemd/environment deploy/postgresql/*.sql $(DESTDIR)$(DOCDIR)/examples
+	@# Never over what somebody has edited.
 	test -e $(DESTDIR)$(SYSCONFDIR)/ganeti-cache-updater/config.yaml || \
 		install -D -m 0644 deploy/systemd/config.yaml $(DESTDIR)$(SYSCONFDIR)/ganeti-cache-updater/config.yaml
+	test -e $(DESTDIR)$(SYSCONFDIR)/default/ganeti-cache-updater || \
+		install -D -m 0640 deploy/systemd/environment $(DESTDIR)$(SYSCONFDIR)/default/ganeti-cache-updater
 
 .PHONY: clean
 clean: ## Remove what the other targets made
 	rm -rf bin schema.sql.new ganeti-cache-demo.db*
+
+.PHONY: deb
+deb: build $(NFPM) ## Build Debian packages in bin/deb: static, the same bytes for the same commit (DEB_ARCHS=amd64)
+	NFPM=$(NFPM) VERSION=$(VERSION) COMMIT=$(COMMIT) LDFLAGS='$(LDFLAGS)' deploy/debian/build $(DEB_ARCHS)
+
+# Like the linter no dependency in go.mod. Versions from 2.46 on need a module for Windows packages that proxies may lack.
+$(NFPM):
+	GOBIN=$(CURDIR)/bin/install CGO_ENABLED=0 $(GO) install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	mv bin/install/nfpm $@ && rmdir bin/install
+
+.PHONY: deb-check
+deb-check: build $(NFPM) ## Install, configure, upgrade, remove and purge the package in a Debian of its own, and lint it; needs root
+	@deploy/need mmdebstrap=mmdebstrap lintian=lintian dpkg-deb=dpkg
+	NFPM=$(NFPM) VERSION=$(VERSION) COMMIT=$(COMMIT) LDFLAGS='$(LDFLAGS)' $(GO) run ./test/package $(DEB_CHECK_ARGS)
+
+.PHONY: systemd-check
+systemd-check: build ## Check the units with systemd-analyze: no complaint, exposure of 1.5 at most
+	@deploy/need systemd-analyze=systemd
+	deploy/systemd/check

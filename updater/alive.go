@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// beatInterval is how often the scheduler shows that it is alive.
-	beatInterval = 10 * time.Second
+	// BeatInterval is how often the scheduler shows that it is alive, unless [Options].Beat says otherwise.
+	BeatInterval = 10 * time.Second
 	// maxSilence is how long it may be silent: a busy machine is no dead scheduler.
-	maxSilence = 6 * beatInterval
+	maxSilence = 6 * BeatInterval
 )
 
 // Alive says why the schedule of [Updater.Run] is not kept; nil when it is. It is cheap, and meant for health checks.
@@ -27,9 +27,17 @@ func (u *Updater) Alive() error {
 	return nil
 }
 
-// beat has cron itself show that it is alive, by a job like any other.
+// beat has the schedule show that it is kept. Cron starts the job as it does a refresh, and Run's loop, which hands the
+// clusters to cron, takes it from there: when either is stuck, nothing is heard.
 func (s *scheduler) beat() {
-	show := func() { s.u.heard.Store(s.u.now().UnixNano()) }
-	show()
-	s.cron.Schedule(cron.Every(beatInterval), cron.FuncJob(show))
+	signal(s.beats)
+	s.cron.Schedule(cron.Every(s.u.opts.Beat), cron.FuncJob(func() { signal(s.beats) }))
+}
+
+// beaten notes a heartbeat that went all the way.
+func (u *Updater) beaten() {
+	u.heard.Store(u.now().UnixNano())
+	if u.opts.OnBeat != nil {
+		u.opts.OnBeat()
+	}
 }

@@ -39,6 +39,8 @@ func (u *Updater) Run(ctx context.Context) error {
 			u.part.ask()
 		case <-u.part.gained:
 			s.take(u.part.news())
+		case <-s.beats:
+			u.beaten()
 		case <-ctx.Done():
 			return s.stop(abandon)
 		}
@@ -86,12 +88,14 @@ type scheduler struct {
 	entries     map[string]cron.EntryID
 	// first waits for the refreshes that were started outside of cron's own count.
 	first sync.WaitGroup
+	// beats carries the heartbeat from cron to Run's loop.
+	beats chan struct{}
 }
 
 func (u *Updater) newScheduler(begin, work context.Context) *scheduler {
 	l := cronLogger{u.log}
 	s := &scheduler{
-		u: u, begin: begin, work: work, entries: map[string]cron.EntryID{},
+		u: u, begin: begin, work: work, entries: map[string]cron.EntryID{}, beats: make(chan struct{}, 1),
 		// Recover inside Skip: version 3.0.1 of the library does not free Skip's slot when a panic passes through it.
 		cron: cron.New(cron.WithLogger(l), cron.WithChain(cron.SkipIfStillRunning(l), cron.Recover(l))),
 	}

@@ -98,6 +98,11 @@ type Options struct {
 	Explain bool
 	// OnResult, when set, is called after each refresh, from its goroutine.
 	OnResult func(Result)
+	// OnBeat, when set, is called by [Updater.Run] each time its scheduler shows that it is alive, the first time when the
+	// schedule has begun. It is for watchdogs, and must not block: the scheduler waits for it.
+	OnBeat func()
+	// Beat is the time between two heartbeats, whole seconds; BeatInterval when zero, and never more.
+	Beat time.Duration
 	// Logger gets one line for each refresh; nil logs nothing.
 	Logger *zap.Logger
 	// Registerer gets the metrics; nil registers none.
@@ -177,6 +182,9 @@ func New(ctx context.Context, o Options) (*Updater, error) {
 	}
 	if o.Lease <= 0 {
 		o.Lease = defaultLease
+	}
+	if o.Beat <= 0 || o.Beat > BeatInterval {
+		o.Beat = BeatInterval
 	}
 	if o.Guard == (Guard{}) {
 		o.Guard = DefaultGuard()

@@ -27,6 +27,8 @@ type reloader struct {
 	// config is the configuration in force, without the clusters kept in the database; revision is that of these.
 	config   *config.Config
 	revision int64
+	// manager is told when a reload begins and ends.
+	manager *notifier
 	// refused is the revision that could not be taken over, so that the log says it once.
 	refused int64
 }
@@ -43,7 +45,9 @@ func (r *reloader) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-hangup:
+			r.manager.reloading()
 			r.reread(ctx)
+			r.manager.reloaded(ctx)
 		case <-poll.C:
 			r.poll(ctx)
 		}

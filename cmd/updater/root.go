@@ -104,7 +104,7 @@ Without a subcommand it runs until it is told to stop; with --once it refreshes 
 	once.flags(root.Flags())
 	root.AddCommand(a.runCommand(), a.demoCommand(), a.checkCommand(), a.trustCommand(), a.statusCommand(),
 		a.schemaCommand(), a.tokenCommand(), a.clustersCommand(), a.permissionsCommand(), a.vmsCommand(), a.nodesCommand(), a.groupsCommand(), a.networksCommand(), a.jobsCommand(), a.showCommand(),
-		a.changesCommand(), a.versionCommand())
+		a.changesCommand(), a.versionCommand(), a.packageFilesCommand())
 	return root
 }
 

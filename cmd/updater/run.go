@@ -62,6 +62,11 @@ func (a *app) run(ctx context.Context) (err error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
 	registry.MustRegister(poolStats(store)...)
 	opts.Logger, opts.Registerer = log, registry
+	manager, err := newNotifier(store, log)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	opts.OnBeat, opts.Beat = manager.beat, manager.interval
 	u, err := updater.New(ctx, opts)
 	if err != nil {
 		return fail(err)
@@ -69,7 +74,7 @@ func (a *app) run(ctx context.Context) (err error) {
 	log.Info("started", zap.String("version", version), zap.Int("clusters", len(opts.Clusters)),
 		zap.String("database", config.RedactURL(c.DatabaseURL)), zap.String("listen", c.Listen))
 	defer func() { log.Info("stopped", zap.Error(err)) }()
-	r := &reloader{app: a, store: store, updater: u, log: log, config: fromFile, revision: revision}
+	r := &reloader{app: a, store: store, updater: u, log: log, config: fromFile, revision: revision, manager: manager}
 	return a.serve(ctx, c, store, u, r, registry, log)
 }
 
@@ -99,6 +104,7 @@ func (a *app) serve(
 	}
 	group.Go(func() error { return u.Run(ctx) })
 	group.Go(func() error { r.run(ctx); return nil })
+	group.Go(func() error { r.manager.run(ctx); return nil })
 	if err := group.Wait(); err != nil {
 		return fail(err)
 	}
