@@ -62,7 +62,11 @@ type applier struct {
 	// keyless counts items whose identity is unreadable.
 	keyless int
 
-	changes []Change
+	changes []changeRow
+	// tagged are the uuids of objects whose tags may be new.
+	tagged []string
+	// unfit is why a change could not be noted.
+	unfit error
 }
 
 func (a *applier) run(ctx context.Context) error {

@@ -54,15 +54,15 @@ func (c *changeRow) pointers() []any {
 }
 
 // row encodes the change.
-func (c *Change) row() (*changeRow, error) {
-	r := &changeRow{
+func (c *Change) row() (changeRow, error) {
+	r := changeRow{
 		ClusterID: c.ClusterID, Kind: string(c.Kind), ObjectID: c.ObjectID, UUID: c.UUID, Name: c.Name,
 		Op: string(c.Op), ObservedAt: c.ObservedAt,
 	}
 	if len(c.Fields) > 0 {
 		text, err := json.Marshal(c.Fields)
 		if err != nil {
-			return nil, fmt.Errorf("encoding the changed fields of %s: %w", c.UUID, err)
+			return r, fmt.Errorf("encoding the changed fields of %s: %w", c.UUID, err)
 		}
 		r.Fields = text
 	}
@@ -102,6 +102,9 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]Change, 
 // recordChanges appends the noted changes and those of the straight load; it returns the newest id, 0 for none. It comes
 // last in a transaction, because from here on the others have to wait.
 func (a *applier) recordChanges(ctx context.Context) (int64, error) {
+	if a.unfit != nil {
+		return 0, a.unfit
+	}
 	if len(a.changes) == 0 && a.out.Created == 0 {
 		return 0, nil
 	}
@@ -155,7 +158,7 @@ func changesSince(ctx context.Context, x *txn, clusterID, before int64) ([]Chang
 	return decodeChanges(rows)
 }
 
-func insertChanges(ctx context.Context, x *txn, changes []Change) error {
+func insertChanges(ctx context.Context, x *txn, changes []changeRow) error {
 	if len(changes) == 0 {
 		return nil
 	}
@@ -163,11 +166,7 @@ func insertChanges(ctx context.Context, x *txn, changes []Change) error {
 	if len(changes) <= valuesRows {
 		args := make([]any, 0, len(changes)*len(columns))
 		for i := range changes {
-			row, err := changes[i].row()
-			if err != nil {
-				return err
-			}
-			args = x.d.arguments(args, row.pointers())
+			args = x.d.arguments(args, changes[i].pointers())
 		}
 		if _, err := x.exec(ctx, valuesStatement("changes", columns, len(changes), ""), args...); err != nil {
 			return fmt.Errorf("appending %d changes: %w", len(changes), err)
@@ -179,11 +178,7 @@ func insertChanges(ctx context.Context, x *txn, changes []Change) error {
 		return err
 	}
 	for i := range changes {
-		row, err := changes[i].row()
-		if err == nil {
-			err = load.add(ctx, row.pointers())
-		}
-		if err != nil {
+		if err := load.add(ctx, changes[i].pointers()); err != nil {
 			return joinClose(ctx, err, load)
 		}
 	}

@@ -1,6 +1,7 @@
 package db
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -103,7 +104,8 @@ func differences(t *table, old, row Row) (fields map[string]FieldChange, volatil
 	return fields, volatile
 }
 
-// note counts a change and keeps its entry.
+// note counts a change and keeps its entry as it will be stored: ten thousand maps of fields would take more memory than
+// the rows do.
 func (a *applier) note(op Op, id int64, base *Object, fields map[string]FieldChange) {
 	switch op {
 	case OpCreated:
@@ -117,10 +119,19 @@ func (a *applier) note(op Op, id int64, base *Object, fields map[string]FieldCha
 	case OpRestored:
 		a.out.Restored++
 	}
-	a.changes = append(a.changes, Change{
+	change := Change{
 		ClusterID: a.snap.ClusterID, Kind: a.snap.Kind, ObjectID: id, UUID: base.UUID, Name: base.Name, Op: op,
 		Fields: fields, ObservedAt: a.snap.StartedAt,
-	})
+	}
+	row, err := change.row()
+	if err != nil {
+		a.unfit = cmp.Or(a.unfit, err)
+		return
+	}
+	a.changes = append(a.changes, row)
+	if _, tags := fields["tags"]; tags || op == OpCreated || op == OpRestored {
+		a.tagged = append(a.tagged, base.UUID)
+	}
 }
 
 // compareInfo looks into the objects whose bytes changed while every column is the same. Those that mean the same get

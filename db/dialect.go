@@ -68,7 +68,7 @@ type loader interface {
 
 // Bounds of one chunk of rows held in memory and of one multi-row statement.
 const (
-	chunkRows  = 1000
+	chunkRows  = 250
 	chunkBytes = 4 << 20
 	valuesRows = 100
 )

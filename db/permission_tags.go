@@ -83,14 +83,7 @@ func (a *applier) syncOwners(ctx context.Context) error {
 		_, err := syncTagGrants(ctx, a.x, a.owners, a.snap.ClusterID, nil)
 		return err
 	}
-	var uuids []string
-	for _, c := range a.changes {
-		_, tags := c.Fields["tags"]
-		if c.Op == OpCreated || c.Op == OpRestored || tags {
-			uuids = append(uuids, c.UUID)
-		}
-	}
-	for part := range slices.Chunk(uuids, chunkRows) {
+	for part := range slices.Chunk(a.tagged, chunkRows) {
 		if _, err := syncTagGrants(ctx, a.x, a.owners, a.snap.ClusterID, part); err != nil {
 			return err
 		}

@@ -4,43 +4,30 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// unnestRows is how many rows go with one statement: more save little time, and all of them are in memory three times.
-const unnestRows = 250
-
 // postgresUpsert sends the rows as one array for each column: one short statement for many rows, where VALUES would name
-// every single value, and no temporary table, whose making and unmaking costs more than a hundred rows do.
-func postgresUpsert(ctx context.Context, x *txn, t *table, rows []Row) (written int64, err error) {
+// every single value, and no temporary table, whose making and unmaking costs more than a hundred rows do. All of them are
+// in memory three times meanwhile: callers give a chunk at a time.
+func postgresUpsert(ctx context.Context, x *txn, t *table, rows []Row) (int64, error) {
 	arrays := make([][]byte, len(t.written))
-	args := make([]any, len(t.written))
-	statement := unnestStatement(t)
-	for part := range slices.Chunk(rows, unnestRows) {
-		for i := range arrays {
-			arrays[i] = append(arrays[i][:0], '{')
+	for n, row := range rows {
+		separator := byte(',')
+		if n == 0 {
+			separator = '{'
 		}
-		for n, row := range part {
-			for i, p := range t.writePointers(row) {
-				if n > 0 {
-					arrays[i] = append(arrays[i], ',')
-				}
-				arrays[i] = appendElement(arrays[i], p)
-			}
+		for i, p := range t.writePointers(row) {
+			arrays[i] = appendElement(append(arrays[i], separator), p)
 		}
-		for i, a := range arrays {
-			args[i] = string(append(a, '}'))
-		}
-		n, err := x.exec(ctx, statement, args...)
-		if err != nil {
-			return written, err
-		}
-		written += n
 	}
-	return written, nil
+	args := make([]any, len(arrays))
+	for i, a := range arrays {
+		args[i] = string(append(a, '}'))
+	}
+	return x.exec(ctx, unnestStatement(t), args...)
 }
 
 // unnestStatement upserts from arrays of text: PostgreSQL casts each element as it would cast a parameter.
