@@ -208,13 +208,13 @@ func TestClient_OneRequestAtATime(t *testing.T) {
 	proceed := make(chan struct{})
 	url := serve(t, cert, func(conn *tls.Conn, req *http.Request) {
 		n := open.Add(1)
-		defer open.Add(-1)
 		most.Store(max(most.Load(), n))
 		select {
 		case first <- struct{}{}:
 		case <-proceed:
 		}
 		<-proceed
+		open.Add(-1) // with the last byte the client may begin the next
 		send(http.StatusOK, []byte("[]"))(conn, req)
 	})
 	c := client(t, settings(url, cert))
