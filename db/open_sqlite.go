@@ -19,10 +19,11 @@ import (
 
 const (
 	sqliteReaders = 4
-	// Cache sizes in pages of 16 KiB. More than the writer's makes bulk loads no faster; a reader's is SQLite's default. Not
-	// in KiB: SQLite counts pages of 4 KiB then, as it does not know the file's yet, and keeps four times as many.
+	// Cache sizes in pages of 16 KiB. More than the writer's makes bulk loads no faster; a reader's is what searches were
+	// measured with. Not in KiB: SQLite counts pages of 4 KiB then, as it does not know the file's yet, and keeps four times
+	// as many.
 	sqliteWriterCache = 256
-	sqliteReaderCache = 128
+	sqliteReaderCache = 512
 )
 
 func newDB(c driver.Connector) *sql.DB { return sql.OpenDB(c) }
