@@ -40,9 +40,10 @@ func (m *machine) doTrouble(t *rapid.T) {
 // doSabotage lets a call to the database fail.
 func (m *machine) doSabotage(t *rapid.T) {
 	m.sabotage = sabotage{
-		in:    rapid.IntRange(1, 8).Draw(t, "call"),
-		how:   rapid.SampledFrom([]string{"cut", "lose", "refuse"}).Draw(t, "how"),
-		looks: rapid.Int64Range(1, 60).Draw(t, "looks"),
+		in:     rapid.IntRange(1, 8).Draw(t, "call"),
+		prints: rapid.SampledFrom([]db.Kind{"", "", db.KindVM, db.KindNode}).Draw(t, "record"),
+		how:    rapid.SampledFrom([]string{"cut", "lose", "refuse"}).Draw(t, "how"),
+		looks:  rapid.Int64Range(1, 60).Draw(t, "looks"),
 	}
 	m.act(t.Context(), t, m.anUpdater(t))
 	m.sabotage = sabotage{}

@@ -14,6 +14,9 @@ import (
 type sabotage struct {
 	// in counts down to the call.
 	in int
+	// prints is the kind whose record cannot be read. Records are read beside the other calls, which must not depend on who
+	// comes first.
+	prints db.Kind
 	// how is "refuse" (nothing is done), "cut" (the context ends in the middle) or "lose" (done, and the answer lost).
 	how string
 	// looks is after how many looks at the context it ends; each statement takes a few.
@@ -64,11 +67,16 @@ type modelStore struct {
 
 // call does one call, or what is left of it.
 func (s *modelStore) call(ctx context.Context, do func(ctx context.Context) error) error {
-	plan := &s.m.sabotage
-	plan.in--
-	if plan.in != 0 {
+	s.m.sabotage.in--
+	return s.strike(ctx, s.m.sabotage.in == 0, do)
+}
+
+// strike does a call as the plan says if it is struck. It changes nothing of the plan.
+func (s *modelStore) strike(ctx context.Context, struck bool, do func(ctx context.Context) error) error {
+	if !struck {
 		return do(ctx)
 	}
+	plan := &s.m.sabotage
 	switch plan.how {
 	case "refuse":
 		return errLost
@@ -92,7 +100,7 @@ func (s *modelStore) Freshness(ctx context.Context, id int64) (fresh map[db.Kind
 
 // Fingerprints implements updater.Store.
 func (s *modelStore) Fingerprints(ctx context.Context, id int64, k db.Kind) (prints db.Fingerprints, err error) {
-	err = s.call(ctx, func(ctx context.Context) error {
+	err = s.strike(ctx, s.m.sabotage.prints == k, func(ctx context.Context) error {
 		prints, err = s.Store.Fingerprints(ctx, id, k)
 		return err
 	})
