@@ -29,7 +29,7 @@ func copiedTables() []string {
 // when the process dies, the target is as empty as before. Rows are streamed; a table need not fit into memory.
 //
 // No updater may run on either database: ErrRefreshed or ErrRefreshedElsewhere. ErrNotEmpty when the target has rows. On
-// PostgreSQL the target's role must own the tables, or it may not set their sequences.
+// PostgreSQL the role must own the tables: their sequences are read here and set there.
 func (s *Store) CopyTo(ctx context.Context, target *Store) (copied []Copied, err error) {
 	releaseSource, err := s.Claim(ctx)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jmoiron/sqlx"
 
 	"ganeticache/db"
 	"ganeticache/db/dbtest"
@@ -70,14 +71,14 @@ func copiedRows(t *testing.T, s *db.Store, tables []string) map[string][]map[str
 
 func rowsOf(t *testing.T, s *db.Store, table string) (all []map[string]any) {
 	t.Helper()
-	rows, err := s.DB().QueryxContext(t.Context(), "SELECT * FROM "+table+" ORDER BY 1, 2")
+	rows, err := s.DB().QueryContext(t.Context(), "SELECT * FROM "+table+" ORDER BY 1, 2")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
 		row := make(map[string]any)
-		if err := rows.MapScan(row); err != nil {
+		if err := sqlx.MapScan(rows, row); err != nil {
 			t.Fatal(err)
 		}
 		for name, v := range row {
