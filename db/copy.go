@@ -110,6 +110,9 @@ func appendCopyField(b []byte, ptr any) []byte {
 		}
 		return appendCopyText(b, p.array())
 	case *[]byte:
+		if *p == nil {
+			return append(b, null...)
+		}
 		return hex.AppendEncode(append(b, `\\x`...), *p)
 	case *int64:
 		return strconv.AppendInt(b, *p, 10)

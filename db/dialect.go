@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"strings"
 
@@ -27,6 +28,12 @@ type dialect struct {
 	schemaTable string
 	// clock is the database's time as an expression; clockPlus is that so many seconds later, with one placeholder.
 	clock, clockPlus string
+	// snapshot are the options of a transaction that sees the database as it was at its first statement.
+	snapshot *sql.TxOptions
+	// lockClusters keeps other writers from the clusters until the end of the transaction; "" where it has no others beside.
+	lockClusters string
+	// lastID gives the highest id that a table (one placeholder) ever gave out.
+	lastID string
 	// noSync is true for a row and turns off waiting for the disk at the commit of the statement's own transaction, where
 	// that exists, and bounds its waiting as limits does.
 	noSync string
@@ -49,6 +56,8 @@ type dialect struct {
 	upsert func(ctx context.Context, x *txn, t *table, rows []Row) (int64, error)
 	// setDigests stores new digests of rows that are otherwise as they were.
 	setDigests func(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) error
+	// setLastID makes a table give out the ids above this one.
+	setLastID func(ctx context.Context, x *txn, table string, id int64) error
 	// notify tells listeners, where the database can.
 	notify func(ctx context.Context, x *txn, payload string) error
 	// endSessions ends sessions that still write in the name of leases whose holder was not heard of for the lease time.

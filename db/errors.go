@@ -24,6 +24,10 @@ var (
 	// ErrCommitUnknown means that the connection was lost while committing: the transaction is in the database, or it is
 	// not. Read what is on record before doing it again.
 	ErrCommitUnknown = errors.New("whether the transaction was committed is unknown")
+	// ErrNotEmpty means that a database that rows should be copied into has some already.
+	ErrNotEmpty = errors.New("the database to copy into is not empty; name a new one, or drop this one and create it again")
+	// ErrRefreshed means that an updater refreshes the database while it should keep still.
+	ErrRefreshed = errors.New("an updater is running on this database; stop all of them (or wait for the lease time, if one was killed)")
 
 	// errRollback ends a transaction without writing and without being an error for the caller.
 	errRollback = errors.New("rolling back on purpose")

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"time"
 
 	"github.com/lib/pq"
@@ -47,6 +48,9 @@ func postgresDialect() *dialect {
 		schemaTable:  "SELECT count(to_regclass(?))",
 		clock:        "clock_timestamp()",
 		clockPlus:    "clock_timestamp() + make_interval(secs => CAST(? AS double precision))",
+		snapshot:     &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
+		lockClusters: "LOCK TABLE clusters IN SHARE ROW EXCLUSIVE MODE",
+		lastID:       "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(?, 'id')::regclass), 0)",
 		noSync:       "set_config('synchronous_commit', 'off', true) = 'off' AND set_config('lock_timeout', '30s', true) <> ''",
 		search:       postgresSearch(),
 		in:           func(column string) string { return column + " = ANY(?)" },
@@ -59,6 +63,10 @@ func postgresDialect() *dialect {
 		},
 		upsert:     postgresUpsert,
 		setDigests: postgresSetDigests,
+		setLastID: func(ctx context.Context, x *txn, table string, id int64) error {
+			_, err := x.exec(ctx, "SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", table, id)
+			return err
+		},
 		notify: func(ctx context.Context, x *txn, payload string) error {
 			_, err := x.exec(ctx, "SELECT pg_notify(?, ?)", Channel, payload)
 			return err

@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 
 	"github.com/pressly/goose/v3"
@@ -29,6 +30,8 @@ func sqliteDialect() *dialect {
 		schemaTable: "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?",
 		clock:       "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		clockPlus:   "strftime('%Y-%m-%d %H:%M:%f', 'now', CAST(? AS TEXT) || ' seconds')",
+		snapshot:    &sql.TxOptions{ReadOnly: true}, // WAL: a reader sees the database as of its first read
+		lastID:      "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?",
 		noSync:      "true", // synchronous=NORMAL does not wait for the disk at a commit anyway
 		search:      sqliteSearch(),
 		in:          func(column string) string { return column + " IN (SELECT value FROM json_each(?))" },
@@ -39,6 +42,7 @@ func sqliteDialect() *dialect {
 		endSessions: func(context.Context, *txn, []string) (int64, error) { return 0, nil },
 		upsert:      upsertValues,
 		setDigests:  sqliteSetDigests,
+		setLastID:   sqliteSetLastID,
 		notify:      func(context.Context, *txn, string) error { return nil },
 		retryable:   func(err error) bool { return sqliteTrouble(err) == TroubleLocked },
 	}
@@ -77,4 +81,13 @@ func sqliteSetDigests(ctx context.Context, x *txn, t *table, clusterID int64, ro
 		}
 	}
 	return nil
+}
+
+// sqliteSetLastID writes SQLite's own table, which has no key to upsert by.
+func sqliteSetLastID(ctx context.Context, x *txn, table string, id int64) error {
+	if _, err := x.exec(ctx, "DELETE FROM sqlite_sequence WHERE name = ?", table); err != nil {
+		return err
+	}
+	_, err := x.exec(ctx, "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", table, id)
+	return err
 }

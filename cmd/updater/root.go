@@ -103,7 +103,7 @@ Without a subcommand it runs until it is told to stop; with --once it refreshes 
 	a.globalFlags(root.PersistentFlags())
 	once.flags(root.Flags())
 	root.AddCommand(a.runCommand(), a.demoCommand(), a.checkCommand(), a.trustCommand(), a.statusCommand(),
-		a.schemaCommand(), a.tokenCommand(), a.clustersCommand(), a.permissionsCommand(), a.vmsCommand(), a.nodesCommand(), a.groupsCommand(), a.networksCommand(), a.jobsCommand(), a.showCommand(),
+		a.schemaCommand(), a.dbCommand(), a.tokenCommand(), a.clustersCommand(), a.permissionsCommand(), a.vmsCommand(), a.nodesCommand(), a.groupsCommand(), a.networksCommand(), a.jobsCommand(), a.showCommand(),
 		a.changesCommand(), a.versionCommand(), a.packageFilesCommand())
 	return root
 }
