@@ -209,3 +209,18 @@ image-check: image ## Read the image's archive and say what is wrong with it; bu
 .PHONY: manifests-check
 manifests-check: build ## Check deploy/kubernetes and deploy/compose against the types of Kubernetes and the schema of Compose
 	$(GO) -C test/manifests test ./... -count=1 -updater $(CURDIR)/bin/updater
+
+# Like the linter no dependency in go.mod.
+$(CYCLONEDX_GOMOD):
+	GOBIN=$(CURDIR)/bin/install CGO_ENABLED=0 $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_GOMOD_VERSION)
+	mv bin/install/cyclonedx-gomod $@ && rmdir bin/install
+
+.PHONY: release
+release: $(CYCLONEDX_GOMOD) ## Build all that is published in dist: binaries, image, packages, SBOMs, checksums; the same bytes for the same commit
+	rm -rf dist && mkdir dist
+	$(MAKE) --no-print-directory image
+	cp $(IMAGE) dist
+	CYCLONEDX_GOMOD=$(CYCLONEDX_GOMOD) VERSION=$(VERSION) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) deploy/release
+	@# Only where there is one, until the packages' change is merged.
+	if grep -q '^deb:' Makefile; then $(MAKE) --no-print-directory deb && cp bin/deb/*.deb dist; fi
+	cd dist && sha256sum * > SHA256SUMS
