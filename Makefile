@@ -192,7 +192,7 @@ install: ## Install binary, units, man pages, completions and an example configu
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf bin schema.sql.new ganeti-cache-demo.db*
+	rm -rf bin dist schema.sql.new ganeti-cache-demo.db*
 
 .PHONY: deb
 deb: build $(NFPM) ## Build Debian packages in bin/deb: static, the same bytes for the same commit (DEB_ARCHS=amd64)
@@ -212,3 +212,48 @@ deb-check: build $(NFPM) ## Install, configure, upgrade, remove and purge the pa
 systemd-check: build ## Check the units with systemd-analyze: no complaint, exposure of 1.5 at most
 	@deploy/need systemd-analyze=systemd
 	deploy/systemd/check
+
+# Container image, manifests and release. The time of the commit stands for all times in what is built.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+IMAGE := bin/image/ganeti-cache-updater_$(VERSION:v%=%)_oci.tar
+
+CYCLONEDX_GOMOD_VERSION := v1.10.0
+CYCLONEDX_GOMOD         := bin/cyclonedx-gomod-$(CYCLONEDX_GOMOD_VERSION)
+
+.PHONY: binaries
+binaries: ## Build static binaries for each architecture of a release in bin/linux
+	for arch in amd64 arm64; do \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/linux/updater-$$arch ./cmd/updater || exit 1; \
+	done
+
+.PHONY: image
+image: binaries ## Build the container image for both architectures as one OCI archive in bin/image, without Docker
+	mkdir -p $(dir $(IMAGE))
+	$(GO) -C deploy/container run . -out $(CURDIR)/$(IMAGE) -version $(VERSION) -commit $(COMMIT) -time $(SOURCE_DATE_EPOCH) \
+		amd64=$(CURDIR)/bin/linux/updater-amd64 arm64=$(CURDIR)/bin/linux/updater-arm64
+
+.PHONY: image-check
+image-check: image ## Read the image's archive and say what is wrong with it; build it twice; as root run the updater in it
+	$(GO) run ./test/image $(IMAGE)
+	mv $(IMAGE) $(IMAGE).first
+	$(MAKE) --no-print-directory image
+	cmp $(IMAGE) $(IMAGE).first && rm $(IMAGE).first
+
+.PHONY: manifests-check
+manifests-check: build ## Check deploy/kubernetes and deploy/compose against the types of Kubernetes and the schema of Compose
+	$(GO) -C test/manifests test ./... -count=1 -updater $(CURDIR)/bin/updater
+
+# Like the linter no dependency in go.mod.
+$(CYCLONEDX_GOMOD):
+	GOBIN=$(CURDIR)/bin/install CGO_ENABLED=0 $(GO) install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_GOMOD_VERSION)
+	mv bin/install/cyclonedx-gomod $@ && rmdir bin/install
+
+.PHONY: release
+release: $(CYCLONEDX_GOMOD) ## Build all that is published in dist: binaries, image, packages, SBOMs, checksums; the same bytes for the same commit
+	rm -rf dist && mkdir dist
+	$(MAKE) --no-print-directory image
+	cp $(IMAGE) dist
+	CYCLONEDX_GOMOD=$(CYCLONEDX_GOMOD) VERSION=$(VERSION) SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) deploy/release
+	$(MAKE) --no-print-directory deb
+	cp bin/deb/*.deb dist
+	cd dist && sha256sum * > SHA256SUMS

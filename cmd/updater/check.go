@@ -15,16 +15,27 @@ import (
 )
 
 func (a *app) checkCommand() *cobra.Command {
+	var quick bool
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration, the database and each cluster's RAPI",
 		Long: `check reads the configuration, connects to the database, and asks each cluster for its info. It changes nothing.
 It exits with 0 when all is well, 2 when the configuration is wrong, and 1 when the database or a cluster is. Of a cluster
-with several addresses each is asked; all is well when one of them serves.`,
-		Example: "  updater check --config /etc/ganeti-cache-updater/config.yaml",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.check(cmd.Context()) },
+with several addresses each is asked; all is well when one of them serves.
+
+With --quick it is a health check, for containers and monitors: within a second it says whether the database answers and has
+the right schema, and whether the daemon that listens here, if one does, is ready. No cluster is asked.`,
+		Example: `  updater check --config /etc/ganeti-cache-updater/config.yaml
+  updater check --quick`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if quick {
+				return a.checkQuick(cmd.Context())
+			}
+			return a.check(cmd.Context())
+		},
 	}
+	cmd.Flags().BoolVar(&quick, "quick", false, "check the database and the daemon that runs here, within a second; ask no cluster")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -58,7 +69,11 @@ func (a *app) check(ctx context.Context) error {
 	all, err := alsoStored(ctx, c)
 	a.warn(all)
 	results := []checked{result("configuration", found, err), checkDatabase(ctx, c)}
-	results = append(results, checkClusters(ctx, all)...)
+	return a.report(append(results, checkClusters(ctx, all)...))
+}
+
+// report prints the outcomes and turns them into the exit code.
+func (a *app) report(results []checked) error {
 	if err := a.printChecks(results); err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ type onceOptions struct {
 	dryRun   bool
 	json     bool
 	eachLine bool
+	// textfile is the folder for node_exporter; none when empty.
+	textfile string
 	// stdin has the lines for eachLine.
 	stdin io.Reader
 }
@@ -28,19 +30,28 @@ func (o *onceOptions) flags(f *pflag.FlagSet) {
 	f.BoolVar(&o.dryRun, "dry-run", false, "with --once: say what would change and write nothing")
 	f.BoolVar(&o.json, "json", false, "with --once: print the outcome as JSON, for programs")
 	f.BoolVar(&o.eachLine, "each-line", false, "with --once: refresh once for each line of standard input until it ends, so that a program can say when")
+	f.StringVar(&o.textfile, "textfile", "", "with --once: write the outcome to "+textfileName+" in `DIR`, for node_exporter's textfile collector")
 }
 
 // set says whether a single refresh was asked for. The other flags have no meaning without --once, and a daemon that
 // starts instead of a dry run is not what was meant.
 func (o *onceOptions) set() (bool, error) {
-	if !o.once && (o.dryRun || o.json || o.eachLine || len(o.clusters) > 0) {
-		return false, errors.New("--cluster, --dry-run, --each-line and --json need --once; see updater --help")
+	if !o.once && (o.dryRun || o.json || o.eachLine || o.textfile != "" || len(o.clusters) > 0) {
+		return false, errors.New("--cluster, --dry-run, --textfile, --each-line and --json need --once; see updater --help")
+	}
+	if o.textfile != "" && (o.dryRun || o.eachLine) {
+		return false, errors.New("--textfile tells of one refresh; leave --dry-run and --each-line out")
 	}
 	return o.once, nil
 }
 
-// once refreshes the clusters now, prints the outcome, and turns it into the exit code.
-func (a *app) once(ctx context.Context, o onceOptions) (err error) {
+// once refreshes the clusters now, prints the outcome, and turns it into the exit code, which --textfile tells as well.
+func (a *app) once(ctx context.Context, o onceOptions) error {
+	t := newTextfile(o.textfile)
+	return t.write(a.refreshOnce(ctx, o, t))
+}
+
+func (a *app) refreshOnce(ctx context.Context, o onceOptions, t *textfile) (err error) {
 	c, err := a.config()
 	if err != nil {
 		return err
@@ -74,15 +85,18 @@ func (a *app) once(ctx context.Context, o onceOptions) (err error) {
 	if err != nil {
 		return fail(err)
 	}
-	if o.eachLine {
-		return rounds(ctx, o.stdin, func() error { return a.round(ctx, u, o, bars) })
+	refresh := func() error {
+		results, err := a.refreshAll(ctx, u, o, bars)
+		return beside(a.outcome(results, o, err), t.refreshed(ctx, store, results))
 	}
-	return a.round(ctx, u, o, bars)
+	if o.eachLine {
+		return rounds(ctx, o.stdin, refresh)
+	}
+	return refresh()
 }
 
-// round refreshes the clusters and prints the outcome.
-func (a *app) round(ctx context.Context, u *updater.Updater, o onceOptions, bars bool) error {
-	results, err := a.refreshAll(ctx, u, o, bars)
+// outcome prints the results and turns them, and the error beside them, into the exit code.
+func (a *app) outcome(results []updater.Result, o onceOptions, err error) error {
 	if errors.Is(err, updater.ErrUnknownCluster) {
 		return &exitError{exitUsage, err}
 	}

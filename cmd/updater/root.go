@@ -61,6 +61,14 @@ func Execute(ctx context.Context, args, env []string, stdout, stderr io.Writer) 
 	if !errors.Is(err, errReported) {
 		fmt.Fprintf(stderr, "updater: %v\n", err)
 	}
+	return exitCodeOf(err)
+}
+
+// exitCodeOf gives the exit code that an error asks for.
+func exitCodeOf(err error) int {
+	if err == nil {
+		return exitOK
+	}
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		return exit.code
 	}
