@@ -16,8 +16,6 @@ import (
 )
 
 // languages are those that a block may be in, and what holds it.
-//
-//nolint:gochecknoglobals // a table
 var languages = map[string]string{
 	"sh":      "make docs-check runs each command",
 	"console": "make docs-check runs each command, and compares the output's shape",

@@ -61,7 +61,7 @@ func (m *machine) mounts() error {
 			return fmt.Errorf("mounting %s: %w", folder, err)
 		}
 	}
-	binds := map[string]string{"/dev": "/dev", m.rig.postgres.dir: "/run/postgresql"}
+	binds := map[string]string{"/dev": "/dev", m.postgres.dir: "/run/postgresql"}
 	for _, folder := range m.caches {
 		binds[folder] = folder
 	}
@@ -86,8 +86,8 @@ func (m *machine) settle() error {
 	errs := []error{
 		os.MkdirAll(m.path(private), 0o755), //nolint:gosec // users of services run stubs, too
 		m.write("/etc/hosts", strings.Join(names, "\n")+"\n", os.O_TRUNC),
-		m.write("/etc/ssl/certs/ca-certificates.crt", string(m.rig.postgres.authority), os.O_APPEND),
-		m.write("/root/.postgresql/root.crt", string(m.rig.postgres.authority), os.O_TRUNC),
+		m.write("/etc/ssl/certs/ca-certificates.crt", string(m.postgres.authority), os.O_APPEND),
+		m.write("/root/.postgresql/root.crt", string(m.postgres.authority), os.O_TRUNC),
 		m.write("/root/.curlrc", "silent\nshow-error\nwrite-out = \"\\n[HTTP %{http_code}]\\n\"\n", os.O_TRUNC),
 	}
 	for _, name := range []string{"/etc/ganeti-cache-updater", "/var/lib/ganeti-cache-updater", "/etc/default/ganeti-cache-updater"} {
@@ -171,7 +171,7 @@ func (m *machine) close() error {
 		err = nil
 	}
 	// Lazily: the last process may just be ending. umount --recursive knows all that is mounted below.
-	unmount := exec.Command("umount", "--recursive", "--lazy", m.root) //nolint:noctx // also when ctx has ended
+	unmount := exec.Command("umount", "--recursive", "--lazy", m.root) //nolint:noctx,gosec // also when ctx has ended; our own folder
 	if said, umountErr := unmount.CombinedOutput(); umountErr != nil {
 		err = errors.Join(err, fmt.Errorf("unmounting a machine: %w\n%s", umountErr, said))
 	}

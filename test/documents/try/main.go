@@ -78,7 +78,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 
 // enter runs this program again where its mounts, ports and processes are nobody else's, and end with it.
 func enter(ctx context.Context, args []string) error {
-	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...)
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", args...) //nolint:gosec // this program
 	cmd.Stdout, cmd.Stderr, cmd.Env = os.Stdout, os.Stderr, append(os.Environ(), inside+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWNET | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL,

@@ -14,7 +14,7 @@ import (
 var (
 	span = regexp.MustCompile("`(?:updater|bin/updater|ganeti-cache-updater) ([^`\n]+(?:\n[^`\n]+)?)`")
 	// usage is where a help says which command it is of.
-	usage    = regexp.MustCompile(`(?m)^Usage:\n  updater((?: [a-z][a-z-]*)*)`)
+	usage    = regexp.MustCompile(`(?m)^Usage:\n  updater(?: [a-z][a-z-]*)*`)
 	flagName = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
 	// subcommand is a word that can name one.
 	subcommand = regexp.MustCompile(`^[a-z][a-z-]*$`)
@@ -66,10 +66,7 @@ func mentioned(ctx context.Context, typed string, helps map[string]string) error
 		}
 		helps[path] = help
 	}
-	found := usage.FindStringSubmatch(help)
-	// What is behind a command that has no further ones is its argument.
-	if found == nil || !strings.HasPrefix(" "+path+" ", found[1]+" ") || found[1] == "" && path != "" ||
-		strings.Contains(help, "\nAvailable Commands:\n") && strings.TrimSpace(found[1]) != path {
+	if path != "" && !isOf(help, path) {
 		return errors.New("the updater has no such command")
 	}
 	for _, flag := range flagName.FindAllString(typed, -1) {
@@ -78,4 +75,13 @@ func mentioned(ctx context.Context, typed string, helps map[string]string) error
 		}
 	}
 	return nil
+}
+
+// isOf says whether a help is that of a command. What stands behind one that has no further commands is its argument.
+func isOf(help, path string) bool {
+	own := strings.TrimPrefix(usage.FindString(help), "Usage:\n  updater ")
+	if strings.Contains(help, "\nAvailable Commands:\n") {
+		return own == path
+	}
+	return own != "" && strings.HasPrefix(path+" ", own+" ")
 }

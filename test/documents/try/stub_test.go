@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -41,7 +40,7 @@ func TestStubs(t *testing.T) {
 			t.Errorf("%s: why %q, %d uses", s.program, s.why, len(s.verbs))
 		}
 		if strings.Contains(s.program, "/") {
-			if _, err := os.Stat(filepath.Join("../../..", s.program)); err != nil {
+			if _, err := os.Stat("../../../" + s.program); err != nil {
 				t.Error(err)
 			}
 		}
@@ -62,7 +61,7 @@ func TestTables(t *testing.T) {
 		}
 	}
 	for name := range scenes {
-		if _, err := os.Stat(filepath.Join("../../..", name)); err != nil {
+		if _, err := os.Stat("../../../" + name); err != nil {
 			t.Error(err)
 		}
 	}

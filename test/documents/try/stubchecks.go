@@ -25,12 +25,12 @@ func dryRun(c call) error {
 
 // programFlags asks a Go program for its flags, which must have those that the table knows.
 func programFlags(c call) error {
-	package_ := strings.Fields(c.verb.words)[1]
-	said, _ := exec.Command("bash", "-c", `PATH=${PATH#*:} go run "$1" -h`, "bash", package_).CombinedOutput() //nolint:gosec,noctx,errcheck // -h is status 2
+	folder := strings.Fields(c.verb.words)[1]
+	said, _ := exec.Command("bash", "-c", `PATH=${PATH#*:} go run "$1" -h`, "bash", folder).CombinedOutput() //nolint:gosec,noctx,errcheck // -h is status 2
 	var errs []error
 	for name := range c.flags {
 		if !regexp.MustCompile(`(?m)^  ` + name + `\b`).Match(said) {
-			errs = append(errs, fmt.Errorf("%s has no flag %s:\n%s", package_, name, said))
+			errs = append(errs, fmt.Errorf("%s has no flag %s:\n%s", folder, name, said))
 		}
 	}
 	return errors.Join(errs...)
@@ -42,7 +42,7 @@ func script(c call) error { return shell(`test -x "$1" && bash -n "$1"`, c.progr
 // there fails for files that are not.
 func there(names ...string) error {
 	for _, name := range names {
-		if _, err := os.Stat(name); err != nil {
+		if _, err := os.Stat(name); err != nil { //nolint:gosec // what the document says
 			return err
 		}
 	}
