@@ -124,7 +124,11 @@ func (r *rig) stood() string {
 		calls[strings.TrimSuffix(name, "\n")]++
 	}
 	for _, s := range stubs {
-		if n := calls[s.program]; n > 0 {
+		n := 0
+		for _, v := range s.verbs {
+			n += calls[strings.TrimSpace(s.program+" "+v.words)]
+		}
+		if n > 0 {
 			fmt.Fprintf(&b, "    %-26s %2d×  %s\n", s.program, n, s.why)
 		}
 	}

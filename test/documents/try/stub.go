@@ -58,7 +58,7 @@ func (s stub) run(args []string) int {
 	if errors.Is(err, errUnknown) && strings.Contains(through, " "+s.program+" ") {
 		err = s.runReal(args)
 	} else if err == nil {
-		err = note(s.program)
+		err = note(strings.TrimSpace(s.program + " " + c.verb.words))
 		if c.verb.check != nil {
 			err = errors.Join(err, c.verb.check(c))
 		}
@@ -116,13 +116,13 @@ func (c *call) take(args []string, words int) error {
 	return unknown
 }
 
-// note adds to the list of stubs that were called.
-func note(program string) error {
+// note adds to the list of what stubs were called for.
+func note(use string) error {
 	f, err := os.OpenFile(private+"/stood", os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o666) //nolint:gosec // users of services run stubs, too
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(f, program)
+	_, err = fmt.Fprintln(f, use)
 	return errors.Join(err, f.Close())
 }
 
