@@ -42,6 +42,16 @@ NEXT=$(curl -w '' "$API/v1/vms?limit=5" | python3 -c 'import json, sys; print(js
 	"docs/reading.md": site,
 }
 
+// between are scripts for what a sentence before a command has the reader do, by document and the command's first line.
+//
+//nolint:gochecknoglobals // a table
+var between = map[string]string{}
+
+// answers are what is typed when a command asks, where that is not a password.
+//
+//nolint:gochecknoglobals // a table
+var answers = map[string]string{}
+
 // site is a configuration with the two clusters, refreshed once into SQLite.
 const site = `
 mkdir -p /etc/ganeti-cache-updater /var/lib/ganeti-cache-updater

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ func newSession(ctx context.Context, m *machine, o options, out io.Writer) (*ses
 	}
 	defer pipe.Close()
 	s.shell = exec.CommandContext(context.WithoutCancel(ctx), "/bin/bash", "--noprofile", "--norc")
-	s.shell.SysProcAttr = &syscall.SysProcAttr{Chroot: m.root, Cloneflags: syscall.CLONE_NEWPID, Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	s.shell.SysProcAttr = &syscall.SysProcAttr{Chroot: m.root, Cloneflags: syscall.CLONE_NEWPID, Setsid: true, Pdeathsig: syscall.SIGKILL}
 	s.shell.Dir, s.shell.ExtraFiles, s.shell.Stderr = sources, []*os.File{pipe}, os.Stderr
 	s.shell.Env = []string{
 		"HOME=/root", "PATH=" + private + "/bin:" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LC_ALL=C.UTF-8", "TERM=dumb",
@@ -64,7 +65,8 @@ func newSession(ctx context.Context, m *machine, o options, out io.Writer) (*ses
 		}
 	}()
 	// Processes of their own are seen in a /proc of their own. An interrupt is for what the shell runs. A pipe that fails fails.
-	_, err = fmt.Fprintln(s.stdin, "mount -t proc proc /proc; trap : INT; set -o pipefail")
+	// A reader's shell knows aliases.
+	_, err = fmt.Fprintln(s.stdin, "mount -t proc proc /proc; trap : INT; set -o pipefail; shopt -s expand_aliases")
 	return s, err
 }
 
@@ -102,6 +104,10 @@ func (s *session) block(ctx context.Context, b markdown.Block) (n int, err error
 		return 0, err
 	}
 	for _, c := range commands {
+		first, _, _ := strings.Cut(typedAlone(c), "\n")
+		if err := s.prepare(ctx, between[b.Document+": "+first]); err != nil {
+			return n, fmt.Errorf("%s: what stands before it: %w", c.At, err)
+		}
 		said, err := s.enter(ctx, c)
 		if err == nil {
 			err = compare(s.filled(strings.Join(c.Output, "\n")), said, !lasts(c))
@@ -143,7 +149,7 @@ func (s *session) crontab(ctx context.Context, b markdown.Block) (n int, err err
 func (s *session) enter(ctx context.Context, c markdown.Command) (string, error) {
 	s.typed++
 	base := fmt.Sprintf("%s/%d", private, s.typed)
-	if err := errors.Join(s.write(base+".sh", s.filled(c.Text), os.O_TRUNC), s.write(base+".in", password+"\n", os.O_TRUNC),
+	if err := errors.Join(s.write(base+".sh", s.filled(c.Text), os.O_TRUNC), s.write(base+".in", cmp.Or(answers[typedAlone(c)], password)+"\n", os.O_TRUNC),
 		s.write(base+".out", "", os.O_TRUNC)); err != nil {
 		return "", err
 	}

@@ -46,7 +46,7 @@ var stubs = []stub{
 		{"daemon-reload", "", units},
 	}},
 	{"journalctl", "systemd is not process 1; the log of the stub of systemctl is printed", []verb{
-		{"", "-u= --unit= -f -n= -e --since= --no-pager -o=", journal},
+		{"", "-u= --unit= -f -n= -e --since= --priority= -p= --no-pager -o=", journal},
 	}},
 	{"docker", "no engine runs here; the image is tried by make image-check, the composition by make manifests-check", []verb{
 		{"build", "-f= --file= -t= --tag=", flagFiles},
@@ -58,6 +58,7 @@ var stubs = []stub{
 		{"compose exec", "-T ...", composition},
 		{"compose restart", "", composition},
 	}},
+	{"mysql", "no MySQL is there; the tests of package db read the same file", []verb{{"", "--batch --raw --skip-column-names -u= -h= -p", nil}}},
 	{"skopeo", "no registry is there to copy to; make image-check reads the archive", []verb{{"copy", "--all", nil}, {"inspect", "--raw", nil}}},
 	{"kubectl", "no cluster is there; make manifests-check holds the manifests against Kubernetes' own types", []verb{
 		{"apply", "-f= -k= -n=", flagFiles},
