@@ -54,7 +54,8 @@ start() {
 	cd "/var/lib/$(value StateDirectory)"
 	set -a
 	if [ -e /etc/default/ganeti-cache-updater ]; then . /etc/default/ganeti-cache-updater; fi
-	setsid setpriv --reuid="$(value User)" --regid="$(value User)" --init-groups $(value ExecStart) >>"$kept.log" 2>&1 3>&- &
+	user=$(value User)
+	HOME=$(getent passwd "$user" | cut -d: -f6) setsid setpriv --reuid="$user" --regid="$user" --init-groups $(value ExecStart) >>"$kept.log" 2>&1 3>&- &
 	echo $! >"$kept.pid"
 	if [ "$(value Type)" = oneshot ]; then wait $!; return; fi
 	for _ in $(seq 600); do
