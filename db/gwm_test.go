@@ -33,7 +33,9 @@ func TestGWM_Permissions(t *testing.T) {
 		rows := gwmExport(t, conn, gwmSQL(t, "export.sql"))
 		gwmExec(t, conn, gwmSQL(t, "stage.sql"))
 		for _, row := range rows {
-			if _, err := conn.ExecContext(t.Context(), conn.Rebind("INSERT INTO gwm_permissions VALUES (?, ?, ?, ?, ?, ?, ?)"), row...); err != nil {
+			if _, err := conn.ExecContext(t.Context(), conn.Rebind(
+				"INSERT INTO gwm_permissions VALUES (?, ?, ?, ?, ?, ?, ?)",
+			), row.Kind, row.Holder, row.Active, row.Permission, row.Cluster, row.Slug, row.VM); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -44,15 +46,13 @@ func TestGWM_Permissions(t *testing.T) {
 			t.Errorf("grants (-want +got):\n%s", diff)
 		}
 		report := gwmStatements(gwmSQL(t, "carry.sql"))
-		if diff := cmp.Diff(gwmReport, gwmTexts(t, conn, report[len(report)-1])); diff != "" {
+		if diff := cmp.Diff(gwmReport, gwmReported(t, conn, report[len(report)-1])); diff != "" {
 			t.Errorf("report (-want +got):\n%s", diff)
 		}
 	})
 }
 
 // Every permission of testdata/gwm.sql is in one of these two.
-//
-//nolint:gochecknoglobals // what a test wants, once for both databases
 var gwmGrants, gwmReport = []string{
 	`EXAMPLE\bob modify prod/db.example.org`,
 	`EXAMPLE\bob power lab/test.example.org`,
@@ -117,8 +117,10 @@ func gwmSite(t *testing.T, s *db.Store) {
 	t.Helper()
 	ctx := t.Context()
 	clusters := must(s.SyncClusters(ctx, []db.ClusterSettings{
-		{Name: "prod", RAPIHost: "rapi.example.org", RAPIPort: 5080}, {Name: "lab", RAPIHost: "192.0.2.1", RAPIPort: 5080},
-		{Name: "a", RAPIHost: "twice.example.org", RAPIPort: 5080}, {Name: "twice.example.org", RAPIHost: "192.0.2.2", RAPIPort: 5080},
+		{Name: "prod", RAPIHost: "rapi.example.org", RAPIPort: 5080},
+		{Name: "lab", RAPIHost: "192.0.2.1", RAPIPort: 5080},
+		{Name: "a", RAPIHost: "twice.example.org", RAPIPort: 5080},
+		{Name: "twice.example.org", RAPIHost: "192.0.2.2", RAPIPort: 5080},
 	}))(t)
 	for _, c := range clusters {
 		names := map[string][]string{
@@ -172,37 +174,43 @@ func gwmExec(t *testing.T, conn *sqlx.Conn, text string) {
 	}
 }
 
-func gwmExport(t *testing.T, conn *sqlx.Conn, query string) [][]any {
+// gwmPermission is a row of export.sql, and of gwm_permissions.
+type gwmPermission struct {
+	Kind       string `db:"kind"`
+	Holder     string `db:"holder"`
+	Active     int    `db:"active"`
+	Permission string `db:"permission"`
+	Cluster    string `db:"cluster"`
+	Slug       string `db:"slug"`
+	VM         string `db:"vm"`
+}
+
+func gwmExport(t *testing.T, conn *sqlx.Conn, query string) []gwmPermission {
 	t.Helper()
-	rows := must(conn.QueryxContext(t.Context(), query))(t)
-	defer rows.Close()
-	var found [][]any
-	for rows.Next() {
-		found = append(found, must(rows.SliceScan())(t))
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+	var found []gwmPermission
+	if err := conn.SelectContext(t.Context(), &found, query); err != nil {
+		t.Fatalf("%v\n%s", err, query)
 	}
 	return found
 }
 
-// gwmTexts gives rows as texts, their columns with a bar between them.
-func gwmTexts(t *testing.T, conn *sqlx.Conn, query string) []string {
+// gwmReported gives the rows of a query for the report, their columns with a bar between them.
+func gwmReported(t *testing.T, conn *sqlx.Conn, query string) []string {
 	t.Helper()
+	var found []struct {
+		Verdict    string `db:"verdict"`
+		Subject    string `db:"subject"`
+		Permission string `db:"permission"`
+		Cluster    string `db:"cluster"`
+		VM         string `db:"vm"`
+		SeenIn     string `db:"seen_in"`
+	}
+	if err := conn.SelectContext(t.Context(), &found, query); err != nil {
+		t.Fatalf("%v\n%s", err, query)
+	}
 	var texts []string
-	for _, row := range gwmExport(t, conn, query) {
-		var columns []string
-		for _, column := range row {
-			switch column := column.(type) {
-			case []byte:
-				columns = append(columns, string(column))
-			case string:
-				columns = append(columns, column)
-			default:
-				t.Fatalf("a column is %T", column)
-			}
-		}
-		texts = append(texts, strings.Join(columns, "|"))
+	for _, r := range found {
+		texts = append(texts, strings.Join([]string{r.Verdict, r.Subject, r.Permission, r.Cluster, r.VM, r.SeenIn}, "|"))
 	}
 	slices.Sort(texts) // the server's locale has its own order
 	return texts

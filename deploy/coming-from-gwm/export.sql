@@ -6,7 +6,7 @@
 -- cluster's slug, VM's host name (empty: the permission is on the cluster).
 
 -- VMs: users and groups
-SELECT h.kind, h.holder, h.active, perm.name, c.hostname, c.slug, v.hostname
+SELECT h.kind, h.holder, h.active, perm.name AS permission, c.hostname AS cluster, c.slug, v.hostname AS vm
 FROM (
     SELECT p.id, 'user' AS kind, u.username AS holder, CASE WHEN u.is_active THEN 1 ELSE 0 END AS active
     FROM ganeti_web_virtualmachine_perms p JOIN auth_user u ON u.id = p.user_id
