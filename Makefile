@@ -28,6 +28,10 @@ SCALE_ARGS    ?=
 TEST_ARGS ?=
 DEB_ARCHS ?= amd64 arm64
 DEB_CHECK_ARGS ?=
+DOCS_CHECK_ARGS ?=
+# What the documents' commands are typed with, and what they call.
+DOCS_NEED := bash=bash ip=iproute2 setpriv=util-linux git=git psql=postgresql-client sqlite3=sqlite3 curl=curl openssl=openssl \
+	python3=python3-minimal systemd-sysusers=systemd
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT         := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
@@ -163,10 +167,19 @@ e2e: build ## A real Ganeti cluster that changes and misbehaves; needs root and 
 	$(GO) run ./test/realganeti -updater bin/updater $(E2E_ARGS)
 
 .PHONY: prometheus-check
-prometheus-check: ## Check the Prometheus rules and run their tests; installs promtool if missing and root
+prometheus-check: ## Check the Prometheus rules and the documents' PromQL, and run the rules' tests; needs promtool
 	@deploy/need promtool=prometheus
 	promtool check rules deploy/prometheus/rules.yml
 	promtool test rules deploy/prometheus/rules_test.yml
+	@mkdir -p bin
+	deploy/prometheus/documented > bin/documented.yml
+	promtool check rules bin/documented.yml
+
+.PHONY: docs-check
+docs-check: build ## Type every command of the documents on a copy of this machine that is thrown away; needs root
+	@.ci/need postgres
+	@deploy/need root $(DOCS_NEED)
+	$(GO) run ./test/documents/try $(DOCS_CHECK_ARGS)
 
 .PHONY: install
 install: ## Install binary, units, man pages, completions and an example configuration (DESTDIR, PREFIX); builds if needed
@@ -205,7 +218,7 @@ $(NFPM):
 
 .PHONY: deb-check
 deb-check: build $(NFPM) ## Install, configure, upgrade, remove and purge the package in a Debian of its own, and lint it; needs root
-	@deploy/need mmdebstrap=mmdebstrap lintian=lintian dpkg-deb=dpkg
+	@deploy/need root mmdebstrap=mmdebstrap lintian=lintian dpkg-deb=dpkg
 	NFPM=$(NFPM) VERSION=$(VERSION) COMMIT=$(COMMIT) LDFLAGS='$(LDFLAGS)' $(GO) run ./test/package $(DEB_CHECK_ARGS)
 
 .PHONY: systemd-check
