@@ -196,7 +196,7 @@ install: ## Install binary, units, man pages, completions and an example configu
 	install -D -m 0644 deploy/systemd/ganeti-cache-updater.tmpfiles $(DESTDIR)$(TMPFILEDIR)/ganeti-cache-updater.conf
 	install -d $(DESTDIR)$(DOCDIR)/examples
 	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
-	install -m 0644 deploy/systemd/config.yaml deploy/systemd/environment deploy/postgresql/*.sql $(DESTDIR)$(DOCDIR)/examples
+	install -m 0644 deploy/systemd/config.yaml deploy/systemd/environment deploy/postgresql/*.sql deploy/coming-from-gwm/*.sql $(DESTDIR)$(DOCDIR)/examples
 	@# Never over what somebody has edited.
 	test -e $(DESTDIR)$(SYSCONFDIR)/ganeti-cache-updater/config.yaml || \
 		install -D -m 0644 deploy/systemd/config.yaml $(DESTDIR)$(SYSCONFDIR)/ganeti-cache-updater/config.yaml

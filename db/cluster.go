@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -22,14 +23,16 @@ type Cluster struct {
 	// Enabled is false for a cluster that left the configuration: its rows are frozen.
 	Enabled bool `db:"enabled" json:"enabled"`
 	// Source is SourceConfig or SourceDatabase.
-	Source          string     `db:"source" json:"source"`
-	GanetiName      string     `db:"ganeti_name" json:"ganeti_name"`
-	SoftwareVersion string     `db:"software_version" json:"software_version"`
-	MasterNode      string     `db:"master_node" json:"master_node"`
-	Tags            List       `db:"tags" json:"tags"`
-	Info            JSON       `db:"info" json:"info,omitempty"`
-	Digest          []byte     `db:"digest" json:"-"`
-	ObservedAt      *time.Time `db:"observed_at" json:"observed_at"`
+	Source          string `db:"source" json:"source"`
+	GanetiName      string `db:"ganeti_name" json:"ganeti_name"`
+	SoftwareVersion string `db:"software_version" json:"software_version"`
+	MasterNode      string `db:"master_node" json:"master_node"`
+	Tags            List   `db:"tags" json:"tags"`
+	Info            JSON   `db:"info" json:"info,omitempty"`
+	Digest          []byte `db:"digest" json:"-"`
+	// DigestSeed is what the digests of the cluster's objects are made with; drawn when the row is made.
+	DigestSeed int64      `db:"digest_seed" json:"-"`
+	ObservedAt *time.Time `db:"observed_at" json:"observed_at"`
 }
 
 // RAPIAddress is a host and a port of a cluster's RAPI.
@@ -62,7 +65,7 @@ func (c *Cluster) has(s ClusterSettings) bool {
 
 const selectClusters = `
 SELECT id, name, uuid, rapi_host, rapi_port, rapi_username, credentials_hash, enabled, source, ganeti_name,
-       software_version, master_node, tags, info, digest, observed_at
+       software_version, master_node, tags, info, digest, digest_seed, observed_at
 FROM clusters`
 
 // Clusters returns every cluster, disabled ones included, by name.
@@ -78,7 +81,7 @@ func (s *Store) Clusters(ctx context.Context) ([]Cluster, error) {
 }
 
 const insertCluster = `
-INSERT INTO clusters (name, rapi_host, rapi_port, rapi_username, credentials_hash) VALUES (?, ?, ?, ?, ?)
+INSERT INTO clusters (name, rapi_host, rapi_port, rapi_username, credentials_hash, digest_seed) VALUES (?, ?, ?, ?, ?, ?)
 -- another replica may have been first
 ON CONFLICT (name) DO UPDATE SET rapi_host = excluded.rapi_host, rapi_port = excluded.rapi_port,
     rapi_username = excluded.rapi_username, credentials_hash = excluded.credentials_hash, enabled = true
@@ -151,6 +154,9 @@ func (s *Store) syncClusters(ctx context.Context, settings []ClusterSettings, di
 	return synced, nil
 }
 
+// newDigestSeed draws a seed that nobody can guess; math/rand/v2's source is ChaCha8, seeded by the system.
+func newDigestSeed() int64 { return int64(rand.Uint64()) } //nolint:gosec // G115: all 64 bits are wanted
+
 func clustersByName(ctx context.Context, x *txn) (map[string]Cluster, error) {
 	var clusters []Cluster
 	if err := x.all(ctx, &clusters, selectClusters+" ORDER BY id"+x.d.forUpdate); err != nil {
@@ -182,7 +188,7 @@ func syncCluster(ctx context.Context, x *txn, known map[string]Cluster, c Cluste
 			_, err = x.exec(ctx, updateStored, c.RAPIHost, c.RAPIPort, c.CredentialsHash, old.ID)
 		}
 	case !ok:
-		_, err = x.exec(ctx, insertCluster, c.Name, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash)
+		_, err = x.exec(ctx, insertCluster, c.Name, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash, newDigestSeed())
 	case !old.has(c) || !old.Enabled:
 		_, err = x.exec(ctx, updateCluster, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash, old.ID)
 	}

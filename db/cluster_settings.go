@@ -100,8 +100,8 @@ ON CONFLICT (only_row) DO UPDATE SET revision = cluster_revision.revision + 1`)
 
 const addCluster = `
 INSERT INTO clusters (name, source, rapi_url, rapi_username, password_sealed, password_file, tls_pin_sha256, tls_ca_file,
-                      tls_server_name, tls_insecure, schedule, enabled)
-VALUES (?, '` + SourceDatabase + `', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      tls_server_name, tls_insecure, schedule, enabled, digest_seed)
+VALUES (?, '` + SourceDatabase + `', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (name) DO UPDATE
 SET source = excluded.source, rapi_url = excluded.rapi_url, rapi_username = excluded.rapi_username,
     password_sealed = excluded.password_sealed, password_file = excluded.password_file,
@@ -121,7 +121,7 @@ func (s *Store) AddCluster(ctx context.Context, c StoredCluster) error {
 			return ErrClusterConfigured
 		}
 		_, err := x.exec(ctx, addCluster, c.Name, c.RAPIURL, c.Username, c.PasswordSealed, c.PasswordFile, c.PinSHA256,
-			c.CAFile, c.ServerName, c.InsecureSkipVerify, c.Schedule, c.Enabled)
+			c.CAFile, c.ServerName, c.InsecureSkipVerify, c.Schedule, c.Enabled, newDigestSeed())
 		return err
 	})
 	if err != nil {

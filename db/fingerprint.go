@@ -36,18 +36,18 @@ func (s *Store) Fingerprints(ctx context.Context, clusterID int64, k Kind) (Fing
 
 func (s *Store) fingerprintQuery(clusterID int64, k Kind) (string, []any, error) {
 	if k == KindCluster {
-		return "SELECT uuid, digest FROM clusters WHERE id = ? AND digest IS NOT NULL", []any{clusterID}, nil
+		return "SELECT uuid, name, digest FROM clusters WHERE id = ? AND digest IS NOT NULL", []any{clusterID}, nil
 	}
 	t, err := s.tableOf(k)
 	if err != nil {
 		return "", nil, err
 	}
 	return `
-SELECT uuid, digest FROM ` + t.name + ` o
+SELECT uuid, name, digest FROM ` + t.name + ` o
 WHERE cluster_id = ? AND deleted_at IS NULL
   AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.cluster_id = ? AND q.kind = ? AND q.uuid = o.uuid)
 UNION ALL
-SELECT uuid, digest FROM quarantine WHERE cluster_id = ? AND kind = ? AND uuid <> ''`,
+SELECT uuid, name, digest FROM quarantine WHERE cluster_id = ? AND kind = ? AND uuid <> ''`,
 		[]any{clusterID, clusterID, k, clusterID, k}, nil
 }
 
@@ -63,7 +63,7 @@ func (s *Store) fingerprints(ctx context.Context, query string, args []any) (ite
 	var digest sql.RawBytes
 	for rows.Next() {
 		var item Fingerprint
-		if err := rows.Scan(&item.Key, &digest); err != nil {
+		if err := rows.Scan(&item.Key, &item.Name, &digest); err != nil {
 			return nil, err
 		}
 		copy(item.Digest[:], digest)
@@ -77,9 +77,10 @@ func (s *Store) fingerprints(ctx context.Context, query string, args []any) (ite
 func postgresFingerprints(ctx context.Context, reader *pool, query string, args []any) ([]Fingerprint, error) {
 	var all struct {
 		Keys    pq.StringArray `db:"keys"`
+		Names   pq.StringArray `db:"names"`
 		Digests []byte         `db:"digests"`
 	}
-	query = "SELECT array_agg(uuid) AS keys, string_agg(digest, '') AS digests FROM (" + query + ") prints"
+	query = "SELECT array_agg(uuid) AS keys, array_agg(name) AS names, string_agg(digest, '') AS digests FROM (" + query + ") prints"
 	if err := reader.GetContext(ctx, &all, reader.Rebind(query), args...); err != nil {
 		return nil, err
 	}
@@ -88,7 +89,7 @@ func postgresFingerprints(ctx context.Context, reader *pool, query string, args 
 	}
 	items := make([]Fingerprint, len(all.Keys))
 	for i := range items {
-		items[i].Key = all.Keys[i]
+		items[i].Key, items[i].Name = all.Keys[i], all.Names[i]
 		all.Digests = all.Digests[copy(items[i].Digest[:], all.Digests):]
 	}
 	return items, nil

@@ -14,7 +14,7 @@ type Object struct {
 	Name string `db:"name" json:"name"`
 	// Info is the whole object as JSON. It must be valid for PostgreSQL's jsonb: no \u0000, no lone surrogates.
 	Info JSON `db:"info" json:"info,omitempty"`
-	// Digest is the first 16 bytes of the SHA-256 of the object as sent; the store sets it from the item.
+	// Digest tells the bytes of the object as sent; the store sets it from the item.
 	Digest []byte `db:"digest" json:"-"`
 	// ObservedAt is when the request started that produced this row's content; the store sets it.
 	ObservedAt time.Time `db:"observed_at" json:"observed_at"`

@@ -42,7 +42,7 @@ type Item struct {
 	// Key is the uuid (or job id) of an item without Row; for others the row's UUID counts. An item whose key is ""
 	// withholds every removal of its snapshot, since it may be any of the objects that seem to be missing.
 	Key, Name string
-	// Digest is the first 16 bytes of the SHA-256 of the item as sent.
+	// Digest tells the bytes of the item as sent; equal digests are equal items.
 	Digest [16]byte
 	// Raw is the item as sent, kept in quarantine.
 	Raw    []byte
@@ -89,8 +89,8 @@ type Outcome struct {
 
 // Fingerprint tells an object's content on record.
 type Fingerprint struct {
-	Key    string
-	Digest [16]byte
+	Key, Name string
+	Digest    [16]byte
 }
 
 // Fingerprints is what a snapshot is compared with.

@@ -1,7 +1,6 @@
 package ganeti
 
 import (
-	"hash/maphash"
 	"iter"
 	"maps"
 	"slices"
@@ -25,10 +24,8 @@ type Delta struct {
 	Items int
 
 	known   *Index
-	cold    bool
-	seed    maphash.Seed
 	order   []int32 // per item: an entry of known, or ^i for the changed item i; nil: item i is entry i
-	marks   []mark  // hash and length: of every item if cold, else of the changed ones
+	marks   []mark  // of the changed items
 	spool   spool
 	missing []string
 }
@@ -68,7 +65,7 @@ func (d *Delta) Index(keys, ghosts []string) *Index {
 	if d.order == nil && d.Items == len(d.known.entries) && slices.Equal(ghosts, d.known.ghosts) && !d.known.partial {
 		return d.known
 	}
-	x := &Index{seed: d.seed}
+	x := &Index{hasher: d.known.hasher}
 	for _, key := range ghosts {
 		x.ghosts = append(x.ghosts, strings.Clone(key))
 	}
@@ -79,8 +76,8 @@ func (d *Delta) Index(keys, ghosts []string) *Index {
 	x.partial = len(keys) < d.Changed() || slices.Contains(keys, "")
 	shared := d.shared(keys)
 	l := entryList{entries: make([]entry, 0, d.Items), keys: make([]byte, 0, len(d.known.keys))}
-	for item, i := range d.order {
-		m, key := d.remembered(item, int(i), keys)
+	for _, i := range d.order {
+		m, key := d.remembered(int(i), keys)
 		switch {
 		case key == "" && i < 0, shared[key]:
 		case !l.add(m, key):
@@ -117,22 +114,13 @@ func (d *Delta) shared(keys []string) map[string]bool {
 }
 
 // remembered gives what is remembered of an item; a changed one without a key is not.
-func (d *Delta) remembered(item, i int, keys []string) (m mark, key string) {
-	if d.cold {
-		m = d.marks[item]
-	}
+func (d *Delta) remembered(i int, keys []string) (m mark, key string) {
 	if i >= 0 {
-		if !d.cold {
-			m = d.known.entries[i].mark()
-		}
-		return m, d.known.key(i)
+		return d.known.entries[i].mark(), d.known.key(i)
 	}
 	i = ^i
-	if !d.cold {
-		m = d.marks[i]
-	}
 	if i < len(keys) {
 		key = keys[i]
 	}
-	return m, key
+	return d.marks[i], key
 }

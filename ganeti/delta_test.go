@@ -28,9 +28,9 @@ func cold(items ...string) *ganeti.Index {
 	known := make([]ganeti.Known, len(items))
 	for i, it := range items {
 		key, _ := ganeti.Identify([]byte(it))
-		known[i] = ganeti.Known{Key: key, Digest: ganeti.DigestOf([]byte(it))}
+		known[i] = ganeti.Known{Key: key, Digest: hasher.Digest([]byte(it))}
 	}
-	return ganeti.NewIndex(known)
+	return ganeti.NewIndex(hasher, known)
 }
 
 func TestDelta(t *testing.T) {
@@ -128,7 +128,7 @@ func TestDelta_NotRemembered(t *testing.T) {
 	if missing := again.Missing(); missing != nil {
 		t.Errorf("missing: %v", missing)
 	}
-	anonymous := ganeti.NewIndex([]ganeti.Known{{Digest: ganeti.DigestOf([]byte(broken))}})
+	anonymous := ganeti.NewIndex(hasher, []ganeti.Known{{Digest: hasher.Digest([]byte(broken))}})
 	if d := read(t, join([]string{broken}), anonymous); !d.Unchanged() {
 		t.Error("an item on record without a key is not recognised")
 	}

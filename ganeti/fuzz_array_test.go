@@ -124,13 +124,13 @@ func FuzzReadArray_Known(f *testing.F) {
 			}
 			if keys[i] != "" {
 				m.remember(it, keys[i])
-				known = append(known, ganeti.Known{Key: keys[i], Digest: ganeti.DigestOf([]byte(it))})
+				known = append(known, ganeti.Known{Key: keys[i], Digest: hasher.Digest([]byte(it))})
 			}
 		}
 		from := min(int(at), len(earlier))
 		body := slices.Concat(earlier[:from], insert, earlier[min(from+int(drop), len(earlier)):])
 		plain, plainErr := ganeti.ReadArray(bytes.NewReader(body), nil, 1<<20, nil)
-		for name, x := range map[string]*ganeti.Index{"warm": first.Index(keys, nil), "cold": ganeti.NewIndex(known)} {
+		for name, x := range map[string]*ganeti.Index{"warm": first.Index(keys, nil), "cold": ganeti.NewIndex(hasher, known)} {
 			d, err := ganeti.ReadArray(inChunks(body, seed), make([]byte, seed%100), 1<<20, x)
 			if (err == nil) != (plainErr == nil) {
 				t.Fatalf("%q after %q: %v when %s, %v when nothing is known", body, earlier, err, name, plainErr)

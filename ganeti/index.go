@@ -1,21 +1,9 @@
 package ganeti
 
 import (
-	"crypto/sha256"
-	"hash/maphash"
 	"math"
 	"slices"
 )
-
-// Digest is the first half of the SHA-256 of an item's bytes as RAPI sent
-// them: what a database keeps to recognise the item after a restart.
-type Digest [16]byte
-
-// DigestOf returns the digest of an item.
-func DigestOf(raw []byte) Digest {
-	sum := sha256.Sum256(raw)
-	return Digest(sum[:16])
-}
 
 // Known is one object on record. Key is its uuid (a job's id), or "" for an
 // item that could not be identified: it is recognised but never missing.
@@ -24,36 +12,28 @@ type Known struct {
 	Digest Digest
 }
 
-// Index is what the caller has on record of one bulk resource. It comes cold
-// from a database ([NewIndex]), where items are looked up by digest, or warm
-// from the previous answer ([Delta.Index]), where the order is known too and
-// an unchanged item costs one fast hash. It is immutable and safe for
-// concurrent use; the nil *Index is empty.
+// Index is what the caller has on record of one bulk resource, in the order in
+// which an answer is expected to list it. It is made of the digests that a
+// database keeps ([NewIndex]), or of the previous answer ([Delta.Index]). Where
+// the order is right, an unchanged item costs one hash. It is immutable and
+// safe for concurrent use; the nil *Index is empty.
 type Index struct {
-	entries  []entry
-	keys     string           // of the entries, one after the other
-	ghosts   []string         // keys on record that the last answer lacked
-	partial  bool             // the last answer held items that are not remembered
-	byDigest map[Digest]int32 // cold only
-	seed     maphash.Seed     // warm only
+	hasher  Hasher
+	entries []entry
+	keys    string   // of the entries, one after the other
+	ghosts  []string // keys on record that the last answer lacked
+	partial bool     // the last answer held items that are not remembered
 }
 
-// entry is one item of the last answer: its bytes, as hash and length, and
-// where in keys the key ends that they stand for. A million of them are in
-// memory, so they hold no string each.
+// entry is one item of the last answer: its mark, and where in keys the key ends
+// that it stands for. A million of them are in memory, so they hold no string
+// each, and the mark lies in its parts, without a gap.
 type entry struct {
-	hash   uint64
-	length uint32 // maxItem bounds it
-	end    uint32
+	hash        uint64
+	length, end uint32
 }
 
-// mark is an item's bytes, as hash and length.
-type mark struct {
-	hash   uint64
-	length int
-}
-
-func (e entry) mark() mark { return mark{hash: e.hash, length: int(e.length)} }
+func (e entry) mark() mark { return mark{e.hash, e.length} }
 
 // key returns the key of an entry. It keeps all keys alive while it is held.
 func (x *Index) key(i int) string {
@@ -76,22 +56,20 @@ func (l *entryList) add(m mark, key string) bool {
 		return false
 	}
 	l.keys = append(l.keys, key...)
-	//nolint:gosec // G115: maxItem and the line above bound them
-	l.entries = append(l.entries, entry{hash: m.hash, length: uint32(m.length), end: uint32(len(l.keys))})
+	//nolint:gosec // G115: bounded by the line above
+	l.entries = append(l.entries, entry{hash: m.hash, length: m.length, end: uint32(len(l.keys))})
 	return true
 }
 
-// NewIndex returns the cold form.
-func NewIndex(known []Known) *Index {
-	x := &Index{byDigest: make(map[Digest]int32, len(known))}
+// NewIndex returns the index of objects whose digests h has made. Known in
+// another order than the answer's, or by digests that are not h's, costs time
+// and nothing else.
+func NewIndex(h Hasher, known []Known) *Index {
 	l := entryList{entries: make([]entry, 0, len(known))}
 	for _, k := range known {
-		if l.add(mark{}, k.Key) {
-			x.byDigest[k.Digest] = int32(len(l.entries) - 1) //nolint:gosec // G115: bounded by the answer it came from
-		}
+		l.add(k.Digest.mark(), k.Key)
 	}
-	x.entries, x.keys = l.entries, string(l.keys)
-	return x
+	return &Index{hasher: h, entries: l.entries, keys: string(l.keys)}
 }
 
 // Len returns how many items are known; keys that the last answer lacked are
@@ -106,33 +84,25 @@ func (x *Index) Len() int {
 // matcher compares the items of one answer with an Index, in order.
 type matcher struct {
 	known  *Index
-	cold   bool
-	seed   maphash.Seed
 	next   int // the entry that is predicted
 	items  int
 	order  []int32 // nil as long as item i is entry i
 	seen   []bool  // of the entries; nil like order
-	byHash map[uint64]int32
-	marks  []mark // cold: hash and length of every item; warm: of the changed
+	byMark map[mark]int32
+	marks  []mark // of the changed items
 	spool  spool
 }
 
 func newMatcher(known *Index) *matcher {
 	if known == nil {
-		known = &Index{seed: maphash.MakeSeed()}
+		known = &Index{}
 	}
-	m := &matcher{known: known, seed: known.seed}
-	if known.byDigest != nil {
-		m.cold = true
-		m.seed = maphash.MakeSeed()
-		m.diverge()
-	}
-	return m
+	return &matcher{known: known}
 }
 
 // predicted returns the entry that should come next.
 func (m *matcher) predicted() (mark, bool) {
-	if m.cold || m.next >= len(m.known.entries) {
+	if m.next >= len(m.known.entries) {
 		return mark{}, false
 	}
 	return m.known.entries[m.next].mark(), true
@@ -155,12 +125,8 @@ func (m *matcher) match(i int) {
 
 // offer looks an item up that was not predicted.
 func (m *matcher) offer(item []byte) {
-	seen := mark{hash: maphash.Bytes(m.seed, item), length: len(item)}
-	i, ok := m.find(item, seen)
-	if m.cold {
-		m.marks = append(m.marks, seen)
-	}
-	if ok {
+	seen := m.known.hasher.mark(item)
+	if i, ok := m.find(seen); ok {
 		m.match(int(i))
 		return
 	}
@@ -169,26 +135,20 @@ func (m *matcher) offer(item []byte) {
 	}
 	m.order = append(m.order, int32(^m.spool.len())) //nolint:gosec // G115: bounded by the body
 	m.spool.add(item)
-	if !m.cold {
-		m.marks = append(m.marks, seen)
-	}
+	m.marks = append(m.marks, seen)
 	m.items++
 	m.next++ // most often the predicted object itself has changed
 }
 
-func (m *matcher) find(item []byte, seen mark) (int32, bool) {
-	if m.cold {
-		i, ok := m.known.byDigest[DigestOf(item)]
-		return i, ok
-	}
-	if m.byHash == nil {
-		m.byHash = make(map[uint64]int32, len(m.known.entries))
+func (m *matcher) find(seen mark) (int32, bool) {
+	if m.byMark == nil {
+		m.byMark = make(map[mark]int32, len(m.known.entries))
 		for i, e := range m.known.entries {
-			m.byHash[e.hash] = int32(i)
+			m.byMark[e.mark()] = int32(i) //nolint:gosec // G115: bounded by the answer it came from
 		}
 	}
-	i, ok := m.byHash[seen.hash]
-	return i, ok && m.known.entries[i].mark() == seen
+	i, ok := m.byMark[seen]
+	return i, ok
 }
 
 // diverge starts to write down what was implied so far: item i is entry i.
@@ -202,10 +162,7 @@ func (m *matcher) diverge() {
 }
 
 func (m *matcher) finish() *Delta {
-	d := &Delta{
-		Items: m.items, known: m.known, cold: m.cold, seed: m.seed,
-		order: m.order, marks: m.marks, spool: m.spool,
-	}
+	d := &Delta{Items: m.items, known: m.known, order: m.order, marks: m.marks, spool: m.spool}
 	d.missing = m.missing()
 	return d
 }

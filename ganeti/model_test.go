@@ -139,10 +139,10 @@ func (m *model) advance(t *rapid.T, d *ganeti.Delta, answer []string) *ganeti.In
 		}
 		known := make([]ganeti.Known, len(next.keys))
 		for i, it := range next.remembered {
-			known[i] = ganeti.Known{Key: next.keys[i], Digest: ganeti.DigestOf([]byte(it))}
+			known[i] = ganeti.Known{Key: next.keys[i], Digest: hasher.Digest([]byte(it))}
 		}
 		*m = next
-		return ganeti.NewIndex(known)
+		return ganeti.NewIndex(hasher, known)
 	}
 	if rapid.Bool().Draw(t, "ghosts") {
 		next.ghosts = d.Missing()

@@ -1,9 +1,6 @@
 package ganeti
 
-import (
-	"fmt"
-	"hash/maphash"
-)
+import "fmt"
 
 // readArray reads a body that is one JSON array, to its end, and compares the
 // items with the known ones. Nothing but a complete array gives a Delta.
@@ -61,11 +58,11 @@ func readItems(w *window, m *matcher) error {
 // readItem consumes one item. If the bytes at hand are those of the predicted
 // entry they are that same complete item, and nothing in them is looked at.
 func readItem(w *window, m *matcher) error {
-	if e, ok := m.predicted(); ok && w.ensure(e.length+1) {
+	if e, ok := m.predicted(); ok && e.length > 0 && e.length <= maxItem && w.ensure(int(e.length)+1) {
 		b := w.bytes()
-		if endsItem(b[e.length]) && maphash.Bytes(m.seed, b[:e.length]) == e.hash {
+		if endsItem(b[e.length]) && m.known.hasher.mark(b[:e.length]) == e {
 			m.hit()
-			w.start += e.length
+			w.start += int(e.length)
 			return nil
 		}
 	}

@@ -20,7 +20,7 @@ func (r *run) refreshInfo(ctx context.Context) (kr KindResult) {
 	r.proven = a.Address
 	kr.Objects, kr.Bytes, kr.Duration = 1, a.Bytes, a.Duration
 	r.took[db.KindCluster] = a.Duration
-	digest := ganeti.DigestOf(a.Body)
+	digest := r.t.digests.Digest(a.Body)
 	fresh := r.fresh[db.KindCluster]
 	if known := r.t.info; known.ok && known.value == digest && known.generation == fresh.Generation {
 		r.touches = append(r.touches, db.Touch{
@@ -85,7 +85,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 // starts over once, from the database's record.
 func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 	kr.Kind = k.name
-	k.redact = r.u.opts.Redact
+	k.redact, k.digests = r.u.opts.Redact, r.t.digests
 	defer func() {
 		if p := recover(); p != nil {
 			r.t.forget()

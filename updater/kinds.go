@@ -18,6 +18,8 @@ type kind struct {
 	expires bool
 	// redact says which values of an item are secret; nil is the built-in list.
 	redact *ganeti.Redactor
+	// digests is the hasher of the cluster whose items are read.
+	digests ganeti.Hasher
 }
 
 // kinds lists what is cached beside the cluster itself, in the order of a refresh: groups and nodes first cost little
@@ -34,7 +36,7 @@ func kinds() []kind {
 
 // item turns the bytes of one object into what the store applies: a row, or the reason why there is none.
 func (k kind) item(raw []byte) db.Item {
-	it := db.Item{Digest: ganeti.DigestOf(raw)}
+	it := db.Item{Digest: k.digests.Digest(raw)}
 	info, storeErr := k.redact.Storable(raw)
 	if storeErr == nil {
 		// Storable may hand back its input, which the spool reuses.

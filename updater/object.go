@@ -150,7 +150,7 @@ func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) 
 	if err != nil {
 		return err
 	}
-	q := &question{u: u, store: store, o: o}
+	q := &question{u: u, store: store, o: o, digests: t.digests}
 	err = q.ask(ctx, t.cluster)
 	u.forgetGone(o.cluster)
 	if err == nil || Reason(err) == "canceled" || databaseTrouble(err) {
@@ -173,6 +173,8 @@ type question struct {
 	store ReadStore
 	o     object
 	src   *measured
+	// digests is the hasher of the object's cluster.
+	digests ganeti.Hasher
 }
 
 func (q *question) ask(ctx context.Context, c Cluster) error {
@@ -187,7 +189,7 @@ func (q *question) ask(ctx context.Context, c Cluster) error {
 	if !ok {
 		return fmt.Errorf("kind %s has no single objects", q.o.kind)
 	}
-	k.redact = q.u.opts.Redact
+	k.redact, k.digests = q.u.opts.Redact, q.digests
 	a, err := q.src.Item(ctx, k.resource, q.o.label())
 	if err != nil && !errors.Is(err, ganeti.ErrNotFound) {
 		return err

@@ -2,6 +2,7 @@ package updater
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"ganeticache/db"
@@ -9,7 +10,7 @@ import (
 )
 
 // known gives the record of the last answer: the remembered one while the database's rows are still of its generation,
-// else one made of the digests in the database.
+// else one made of the digests in the database, in the order in which Ganeti lists what it has.
 func (r *run) known(ctx context.Context, k db.Kind) (remembered[*ganeti.Index], error) {
 	switch {
 	case r.remembers(k):
@@ -21,6 +22,7 @@ func (r *run) known(ctx context.Context, k db.Kind) (remembered[*ganeti.Index], 
 	if err != nil {
 		return remembered[*ganeti.Index]{}, &storeError{err}
 	}
+	slices.SortFunc(prints.Items, func(a, b db.Fingerprint) int { return ganeti.CompareNames(a.Name, b.Name) })
 	items := make([]ganeti.Known, 0, len(prints.Items))
 	for _, p := range prints.Items {
 		// An item without a readable key is never on record: each snapshot that holds it must withhold its removals.
@@ -28,7 +30,7 @@ func (r *run) known(ctx context.Context, k db.Kind) (remembered[*ganeti.Index], 
 			items = append(items, ganeti.Known{Key: p.Key, Digest: ganeti.Digest(p.Digest)})
 		}
 	}
-	return remembered[*ganeti.Index]{ganeti.NewIndex(items), prints.Generation, true}, nil
+	return remembered[*ganeti.Index]{ganeti.NewIndex(r.t.digests, items), prints.Generation, true}, nil
 }
 
 func (r *run) remembers(k db.Kind) bool {

@@ -141,6 +141,8 @@ type target struct {
 	plan       plan
 	// id of the row; 0 when there is none yet.
 	id int64
+	// digests makes what the row's objects are recognised by.
+	digests ganeti.Hasher
 
 	// busy is held for the time of a refresh: RAPI gains nothing from parallel calls, and the fields below need an owner.
 	busy chan struct{}
@@ -227,6 +229,7 @@ func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
 	for _, c := range clusters {
 		t := &target{
 			cluster: c, plan: newPlan(c), id: rows[c.Name].ID, row: rows[c.Name], configured: c.Settings, busy: make(chan struct{}, 1),
+			digests: ganeti.NewHasher(uint64(rows[c.Name].DigestSeed)), //nolint:gosec // G115: all 64 bits are wanted
 		}
 		if old, ok := u.targets[c.Name]; ok {
 			// The lock moves over, so that old and new settings never ask the same cluster side by side. What the old

@@ -40,8 +40,11 @@ func clustersFollow(f *fixture) {
 	changed := f.sync(beta)[0]
 	same(f, "cluster", db.Cluster{
 		ID: both[0].ID, Name: "beta", RAPIHost: "other.example.org", RAPIPort: 5080, RAPIUsername: "gwm", CredentialsHash: "new",
-		Enabled: true, Source: db.SourceConfig, Tags: db.List{},
+		Enabled: true, Source: db.SourceConfig, Tags: db.List{}, DigestSeed: both[0].DigestSeed,
 	}, changed)
+	if both[0].DigestSeed == 0 || both[0].DigestSeed == both[1].DigestSeed {
+		f.Errorf("the seeds of two clusters' digests are %d and %d", both[0].DigestSeed, both[1].DigestSeed)
+	}
 	enabled := func() map[string]bool {
 		m := make(map[string]bool)
 		for _, c := range must(f.s.Clusters(f.ctx()))(f) {
@@ -52,6 +55,7 @@ func clustersFollow(f *fixture) {
 	same(f, "enabled", map[string]bool{"alpha": false, "beta": true}, enabled())
 	back := f.sync(beta, settings("alpha"))
 	same(f, "the same row again", f.cluster.ID, back[1].ID)
+	same(f, "the same seed again", both[1].DigestSeed, back[1].DigestSeed)
 	same(f, "enabled", map[string]bool{"alpha": true, "beta": true}, enabled())
 	if _, err := f.s.SyncClusters(f.ctx(), []db.ClusterSettings{beta, beta}); err == nil {
 		f.Error("a cluster may be listed twice")
@@ -145,7 +149,7 @@ func clusterInfo(f *fixture) {
 	dry.DryRun = false
 	same(f, "renamed", counts{Renamed: 1}, countsOf(apply(dry)))
 	record := must(f.s.Fingerprints(f.ctx(), f.cluster.ID, db.KindCluster))(f)
-	same(f, "fingerprint", db.Fingerprints{Generation: 4, Items: []db.Fingerprint{{Key: "c1", Digest: digest(`{"a":3}`)}}}, record)
+	same(f, "fingerprint", db.Fingerprints{Generation: 4, Items: []db.Fingerprint{{Key: "c1", Name: f.cluster.Name, Digest: digest(`{"a":3}`)}}}, record)
 
 	old := f.infoAnswer(`{"a":4}`)
 	old.StartedAt = f.now.Add(-time.Hour)

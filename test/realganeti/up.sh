@@ -22,7 +22,11 @@ check_machine() {
 install_ganeti() {
 	if ! dpkg -s ganeti openssh-server iproute2 >/dev/null 2>&1; then
 		apt-get -qq update >&2
-		apt-cache policy ganeti | grep -q 'Candidate: 3\.0\.' || skip "apt-get has no package ganeti 3.0 here (Debian 12 has it)"
+		# Not through grep -q: it leaves apt-cache with a broken pipe, which pipefail takes for a missing package.
+		case $(apt-cache policy ganeti) in
+		*'Candidate: 3.0.'*) ;;
+		*) skip "apt-get has no package ganeti 3.0 here (Debian 12 has it)" ;;
+		esac
 		say "+ apt-get install ganeti openssh-server iproute2"
 		DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends ganeti openssh-server iproute2 >/dev/null
 	fi
