@@ -24,6 +24,7 @@ SOAK_ARGS     ?= -for 15m
 FAILOVER_ARGS ?= -for 60s
 CRASH_ARGS    ?= -moments 200
 E2E_ARGS      ?=
+GRAFANA_ARGS  ?=
 SCALE_ARGS    ?=
 TEST_ARGS ?=
 DEB_ARCHS ?= amd64 arm64
@@ -181,6 +182,12 @@ docs-check: build ## Type every command of the documents on a copy of this machi
 	@deploy/need root $(DOCS_NEED)
 	$(GO) run ./test/documents/try $(DOCS_CHECK_ARGS)
 
+.PHONY: grafana-check
+grafana-check: build ## Run every query of the dashboards on a living demo with Prometheus and PostgreSQL, and on 1,000 clusters
+	@.ci/need postgres
+	@deploy/need prometheus=prometheus psql=postgresql-client
+	$(GO) run ./test/grafana -updater bin/updater $(GRAFANA_ARGS)
+
 .PHONY: install
 install: ## Install binary, units, man pages, completions and an example configuration (DESTDIR, PREFIX); builds if needed
 	@test -x bin/updater || $(MAKE) build
@@ -194,9 +201,13 @@ install: ## Install binary, units, man pages, completions and an example configu
 	done
 	install -D -m 0644 deploy/systemd/ganeti-cache-updater.sysusers $(DESTDIR)$(SYSUSERDIR)/ganeti-cache-updater.conf
 	install -D -m 0644 deploy/systemd/ganeti-cache-updater.tmpfiles $(DESTDIR)$(TMPFILEDIR)/ganeti-cache-updater.conf
-	install -d $(DESTDIR)$(DOCDIR)/examples
+	install -d $(DESTDIR)$(DOCDIR)/examples/prometheus
 	install -m 0644 README.md CHANGELOG.md LICENSE docs/*.md $(DESTDIR)$(DOCDIR)
 	install -m 0644 deploy/systemd/config.yaml deploy/systemd/environment deploy/postgresql/*.sql deploy/coming-from-gwm/*.sql $(DESTDIR)$(DOCDIR)/examples
+	install -m 0644 deploy/prometheus/rules.yml $(DESTDIR)$(DOCDIR)/examples/prometheus
+	for file in $$(cd deploy && find grafana -type f); do \
+		install -D -m 0644 "deploy/$$file" $(DESTDIR)$(DOCDIR)/examples/"$$file" || exit 1; \
+	done
 	@# Never over what somebody has edited.
 	test -e $(DESTDIR)$(SYSCONFDIR)/ganeti-cache-updater/config.yaml || \
 		install -D -m 0644 deploy/systemd/config.yaml $(DESTDIR)$(SYSCONFDIR)/ganeti-cache-updater/config.yaml
@@ -253,7 +264,7 @@ image-check: image ## Read the image's archive and say what is wrong with it; bu
 	cmp $(IMAGE) $(IMAGE).first && rm $(IMAGE).first
 
 .PHONY: manifests-check
-manifests-check: build ## Check deploy/kubernetes and deploy/compose against the types of Kubernetes and the schema of Compose
+manifests-check: build ## Check deploy/kubernetes, compose and grafana against the types of Kubernetes, Compose and Grafana
 	$(GO) -C test/manifests test ./... -count=1 -updater $(CURDIR)/bin/updater
 
 # Like the linter no dependency in go.mod.

@@ -27,8 +27,8 @@ type pace struct {
 	recent map[db.Kind][]time.Duration
 	// said is the interval that the log last told of; zero while the schedule rules.
 	said time.Duration
-	// shown says that the metrics have an interval of the cluster.
-	shown bool
+	// shown says that the metrics have an interval of the cluster, until they forget it.
+	shown atomic.Bool
 }
 
 // typical gives the median of the last answers' times and this one's, so that one slow answer among fast ones stretches
@@ -108,10 +108,10 @@ func (r *run) recall() {
 			r.u.metrics.refreshed(r.res.Cluster, k.name, *at)
 		}
 	}
-	if r.t.pace.shown || r.t.plan.Next(r.res.StartedAt).IsZero() {
+	if r.t.pace.shown.Load() || r.t.plan.Next(r.res.StartedAt).IsZero() {
 		return
 	}
-	r.t.pace.shown = true
+	r.t.pace.shown.Store(true)
 	p, ok := StretchedPace(r.t.cluster, r.fresh)
 	if !ok {
 		p.Interval = r.t.plan.interval(r.res.StartedAt)

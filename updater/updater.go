@@ -275,6 +275,8 @@ func (u *Updater) forgetMetrics(lost map[int64]bool) {
 	for name, t := range u.targets {
 		if lost[t.id] {
 			u.metrics.forget(name)
+			// Should the cluster come back, and fail, its interval is shown from what is on record: the alerts measure by it.
+			t.pace.shown.Store(false)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package manifests_test
 import (
 	"os"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -22,13 +21,12 @@ func TestCompose_Holds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if names := project.ServiceNames(); !slices.Equal(names, []string{"grafana", "postgres", "prometheus", "updater"}) {
+	if names := project.ServiceNames(); !slices.Equal(names, []string{"grafana", "postgres", "prometheus", "reader", "updater"}) {
 		t.Errorf("services %v", names)
 	}
 	for _, s := range project.Services {
 		for _, v := range s.Volumes {
-			// The dashboards come with a change of their own.
-			if v.Type == types.VolumeTypeBind && !strings.Contains(v.Source, "/deploy/grafana/") {
+			if v.Type == types.VolumeTypeBind {
 				if _, err := os.Stat(v.Source); err != nil {
 					t.Errorf("service %s: %v", s.Name, err)
 				}

@@ -105,6 +105,24 @@ func (p *process) end(sig syscall.Signal, patience time.Duration) error {
 	return err
 }
 
+// Program is another program that a trial needs beside its updaters and databases. It dies with the trial.
+type Program struct{ proc *process }
+
+// StartProgram starts one with its output appended to logFile.
+func StartProgram(logFile, name string, args ...string) (*Program, error) {
+	proc, err := launch(nil, logFile, "KILL", name, args...)
+	if err != nil {
+		return nil, err
+	}
+	return &Program{proc}, nil
+}
+
+// Running says whether it has not ended yet.
+func (p *Program) Running() bool { return p.proc.running() }
+
+// Terminate has it end in order, and waits for that.
+func (p *Program) Terminate() error { return p.proc.end(syscall.SIGTERM, 20*time.Second) }
+
 // pause waits; the error is that ctx ended first.
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

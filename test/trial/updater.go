@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -54,6 +55,9 @@ func NewUpdater(o UpdaterOptions, score *Score) (*Updater, error) {
 
 // Log names the file that takes the process's output.
 func (u *Updater) Log() string { return u.log }
+
+// Address is the host:port it listens on.
+func (u *Updater) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(u.port)) }
 
 // Start starts the process if it does not run.
 func (u *Updater) Start() error {
