@@ -1,7 +1,6 @@
 package db
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -149,7 +148,7 @@ func (a *applier) consume(ctx context.Context) (err error) {
 		return nil
 	}
 	defer func() { err = errors.Join(err, a.endLoad(ctx)) }()
-	for item := range a.snap.Changed {
+	for item := range ahead(a.snap.Changed, a.prepare) {
 		if err := a.take(ctx, item); err != nil {
 			return err
 		}
@@ -168,7 +167,6 @@ func (a *applier) take(ctx context.Context, item Item) error {
 	if !a.t.holds(item.Row) {
 		return fmt.Errorf("a row of type %T in a snapshot of kind %s", item.Row, a.snap.Kind)
 	}
-	a.prepare(item)
 	base := item.Row.Base()
 	item.Key, item.Name = base.UUID, base.Name
 	switch {
@@ -183,7 +181,6 @@ func (a *applier) take(ctx context.Context, item Item) error {
 	if a.cold {
 		return a.loadRow(ctx, item.Row)
 	}
-	base.Info = bytes.Clone(base.Info)
 	a.chunk = append(a.chunk, item.Row)
 	a.chunkBytes += len(base.Info)
 	if len(a.chunk) < chunkRows && a.chunkBytes < chunkBytes {
@@ -192,8 +189,12 @@ func (a *applier) take(ctx context.Context, item Item) error {
 	return a.flushChunk(ctx)
 }
 
-// prepare makes the row what reading it back would give, and fills the columns that are the store's.
+// prepare makes the row what reading it back would give, and fills the columns that are the store's. It runs beside the
+// transaction and changes nothing but the row.
 func (a *applier) prepare(item Item) {
+	if item.Row == nil || !a.t.holds(item.Row) {
+		return
+	}
 	base := item.Row.Base()
 	base.ID, base.ClusterID, base.DeletedAt = 0, a.snap.ClusterID, nil
 	base.ObservedAt = a.snap.StartedAt

@@ -94,6 +94,7 @@ func (a *applier) observe(ctx context.Context, o Observation) error {
 }
 
 func (a *applier) observeItem(ctx context.Context, item Item) error {
+	a.prepare(item)
 	if err := a.take(ctx, item); err != nil {
 		return err
 	}

@@ -1,8 +1,6 @@
 package updater
 
 import (
-	"bytes"
-
 	"ganeticache/db"
 	"ganeticache/ganeti"
 )
@@ -34,14 +32,11 @@ func kinds() []kind {
 	}
 }
 
-// item turns the bytes of one object into what the store applies: a row, or the reason why there is none.
+// item turns the bytes of one object into what the store applies: a row, or the reason why there is none. It may hold on
+// to raw.
 func (k kind) item(raw []byte) db.Item {
 	it := db.Item{Digest: k.digests.Digest(raw)}
 	info, storeErr := k.redact.Storable(raw)
-	if storeErr == nil {
-		// Storable may hand back its input, which the spool reuses.
-		info = bytes.Clone(info)
-	}
 	row, err := k.row(raw)
 	if err == nil {
 		err = storeErr
