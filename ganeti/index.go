@@ -144,7 +144,7 @@ func (m *matcher) find(seen mark) (int32, bool) {
 	if m.byMark == nil {
 		m.byMark = make(map[mark]int32, len(m.known.entries))
 		for i, e := range m.known.entries {
-			m.byMark[e.mark()] = int32(i) //nolint:gosec // G115: bounded by the answer it came from
+			m.byMark[e.mark()] = int32(i)
 		}
 	}
 	i, ok := m.byMark[seen]

@@ -13,6 +13,8 @@ import (
 
 var (
 	span = regexp.MustCompile("`(?:updater|bin/updater|ganeti-cache-updater) ([^`\n]+(?:\n[^`\n]+)?)`")
+	// recorded is a line of a transcript, in a block that is not typed (text): of the tutorial, whose cluster is a real one.
+	recorded = regexp.MustCompile(`(?m)^\$ bin/updater ([^\n|>&]*)`)
 	// usage is where a help says which command it is of.
 	usage    = regexp.MustCompile(`(?m)^Usage:\n  updater(?: [a-z][a-z-]*)*`)
 	flagName = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
@@ -20,8 +22,8 @@ var (
 	subcommand = regexp.MustCompile(`^[a-z][a-z-]*$`)
 )
 
-// mentions holds the commands of the updater that stand in sentences and tables: the command is one, and has these flags.
-// They are not run, for they leave out what the sentence is not about.
+// mentions holds the commands of the updater that stand in sentences, in tables and in recorded transcripts: the command is
+// one, and has these flags. They are not run, for they leave out what the sentence is not about, or need a real cluster.
 func mentions(ctx context.Context, names []string, out io.Writer) error {
 	helps := make(map[string]string)
 	var errs []error
@@ -31,7 +33,8 @@ func mentions(ctx context.Context, names []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		for _, match := range span.FindAllStringSubmatch(string(text), -1) {
+		found := append(span.FindAllStringSubmatch(string(text), -1), recorded.FindAllStringSubmatch(string(text), -1)...)
+		for _, match := range found {
 			n++
 			if err := mentioned(ctx, match[1], helps); err != nil {
 				errs = append(errs, fmt.Errorf("%s: `%s`: %w", name, match[1], err))
@@ -41,7 +44,7 @@ func mentions(ctx context.Context, names []string, out io.Writer) error {
 	if n < 40 {
 		errs = append(errs, fmt.Errorf("only %d mentions were found", n))
 	}
-	fmt.Fprintf(out, "%d commands of the updater stand in sentences\n", n)
+	fmt.Fprintf(out, "%d commands of the updater stand in sentences and transcripts\n", n)
 	return errors.Join(errs...)
 }
 
