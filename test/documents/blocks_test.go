@@ -17,16 +17,17 @@ import (
 
 // languages are those that a block may be in, and what holds it.
 var languages = map[string]string{
-	"sh":      "make docs-check runs each command",
-	"console": "make docs-check runs each command, and compares the output's shape",
-	"cron":    "make docs-check runs each entry once",
-	"yaml":    "TestBlocks_YAML; where something else than the updater reads it, the second word names that",
-	"sql":     "TestBlocks_SQL, on the database that the second word names, or on both",
-	"promql":  "make prometheus-check has promtool read each line",
-	"json":    "shows the form of an answer, cut short",
-	"go":      "shows the use of a package, cut short; its own tests have examples that compile",
-	"mermaid": "a drawing",
-	"text":    "neither code nor a command: TestBlocks_Text",
+	"sh":       "make docs-check runs each command",
+	"console":  "make docs-check runs each command, and compares the output's shape",
+	"cron":     "make docs-check runs each entry once",
+	"yaml":     "TestBlocks_YAML; where something else than the updater reads it, the second word names that",
+	"sql":      "TestBlocks_SQL, on the database that the second word names, or on both",
+	"promql":   "make prometheus-check has promtool read each line",
+	"json":     "shows the form of an answer, cut short",
+	"go":       "shows the use of a package, cut short; its own tests have examples that compile",
+	"mermaid":  "a drawing",
+	"text":     "neither code nor a command: TestBlocks_Text",
+	"recorded": "a transcript of a real cluster, as it came out; make docs-check holds the updater's commands and flags",
 }
 
 func blocks(t *testing.T) []markdown.Block {

@@ -13,7 +13,7 @@ import (
 
 var (
 	span = regexp.MustCompile("`(?:updater|bin/updater|ganeti-cache-updater) ([^`\n]+(?:\n[^`\n]+)?)`")
-	// recorded is a line of a transcript, in a block that is not typed (text): of the tutorial, whose cluster is a real one.
+	// recorded is a line of a transcript, in a block that is not typed (recorded): of the tutorial, whose cluster is a real one.
 	recorded = regexp.MustCompile(`(?m)^\$ bin/updater ([^\n|>&]*)`)
 	// usage is where a help says which command it is of.
 	usage    = regexp.MustCompile(`(?m)^Usage:\n  updater(?: [a-z][a-z-]*)*`)
