@@ -19,11 +19,14 @@ func ahead(items iter.Seq[Item], prepare func(Item)) iter.Seq[Item] {
 			defer func() { ended <- recover() }()
 			produce(items, prepare, batches, stop)
 		}()
-		taken := takeAll(batches, yield)
-		close(stop)
-		if p := <-ended; p != nil && taken {
-			panic(p)
-		}
+		taken := false
+		defer func() { // also after a panic of the taker's own
+			close(stop)
+			if p := <-ended; p != nil && taken {
+				panic(p)
+			}
+		}()
+		taken = takeAll(batches, yield)
 	}
 }
 
