@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 )
 
@@ -23,6 +22,15 @@ func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
 	var out Outcome
 	err = s.inTx(ctx, func(ctx context.Context, x *txn) error {
 		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, keys: make(map[string]bool)}
+		if len(snap.Missing) > chunkRows {
+			// Before any lock is taken: who waits for a connection holds up nobody.
+			reader, release, err := s.spare(ctx)
+			if err != nil {
+				return err
+			}
+			defer release()
+			a.reader = reader
+		}
 		err := a.run(ctx)
 		out = a.out
 		return err
@@ -35,11 +43,13 @@ func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
 
 // applier applies one snapshot in one transaction.
 type applier struct {
-	x     *txn
-	t     *table
-	snap  *Snapshot
-	fresh Freshness
-	out   Outcome
+	x *txn
+	// reader reads the record while x writes; nil when x has to do both.
+	reader querier
+	t      *table
+	snap   *Snapshot
+	fresh  Freshness
+	out    Outcome
 	// owners are the patterns of tags that grant permissions.
 	owners []OwnerTag
 
@@ -53,6 +63,8 @@ type applier struct {
 
 	chunk      []Row
 	chunkBytes int
+	// writing is the chunk that is being written; nil when none is.
+	writing chan written
 
 	quarantined      []quarantineEntry
 	quarantinedBytes int
@@ -69,7 +81,7 @@ type applier struct {
 }
 
 func (a *applier) run(ctx context.Context) error {
-	if err := a.begin(ctx); err != nil {
+	if err := a.lock(ctx); err != nil {
 		return err
 	}
 	if err := a.consume(ctx); err != nil {
@@ -116,8 +128,8 @@ func (a *applier) finish(ctx context.Context, decision Decision) error {
 	return notify(ctx, a.x, a.snap.ClusterID, a.snap.Kind, last)
 }
 
-// begin takes the lock and checks that the snapshot was compared with the record that is there.
-func (a *applier) begin(ctx context.Context) error {
+// lock takes the lock and checks that the snapshot was compared with the record that is there.
+func (a *applier) lock(ctx context.Context) error {
 	var err error
 	if a.fresh, err = lockFreshness(ctx, a.x, a.snap.ClusterID, a.snap.Kind, a.snap.Lease); err != nil {
 		return err
@@ -129,7 +141,7 @@ func (a *applier) begin(ctx context.Context) error {
 	if a.fresh.SnapshotAt != nil && a.fresh.SnapshotAt.After(a.snap.StartedAt) {
 		return fmt.Errorf("a newer snapshot was applied: %w", ErrConflict)
 	}
-	if a.snap.Changed == nil {
+	if a.snap.Changed == nil || len(a.snap.Missing) > 0 { // something of the cluster is on record
 		return nil
 	}
 	var rows int
@@ -147,7 +159,7 @@ func (a *applier) consume(ctx context.Context) (err error) {
 	if a.snap.Changed == nil {
 		return nil
 	}
-	defer func() { err = errors.Join(err, a.endLoad(ctx)) }()
+	defer func() { err = errors.Join(err, a.settle(), a.endLoad(ctx)) }()
 	for item := range ahead(a.snap.Changed, a.prepare) {
 		if err := a.take(ctx, item); err != nil {
 			return err
@@ -235,28 +247,4 @@ func (a *applier) endLoad(ctx context.Context) error {
 	a.out.RowsWritten += int64(a.loaded)
 	a.loaded = 0
 	return nil
-}
-
-// existing reads the typed columns of the rows with these uuids, tombstones included.
-func (a *applier) existing(ctx context.Context, uuids []string) (found map[string]Row, err error) {
-	found = make(map[string]Row)
-	query := "SELECT " + a.t.read + " FROM " + a.t.name + " WHERE cluster_id = ? AND " + a.x.d.in("uuid")
-	rows, err := a.x.QueryContext(ctx, a.x.Rebind(query), a.snap.ClusterID, a.x.d.list(uuids))
-	if err != nil {
-		return nil, fmt.Errorf("reading the rows on record: %w", err)
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		row, ok := reflect.TypeAssert[Row](reflect.New(a.t.typ))
-		if !ok {
-			return nil, fmt.Errorf("%s is no row type", a.t.typ)
-		}
-		if err := rows.Scan(a.t.readPointers(row)...); err != nil {
-			return nil, fmt.Errorf("reading the rows on record: %w", err)
-		}
-		base := row.Base()
-		base.ObservedAt = cleanTime(base.ObservedAt)
-		found[base.UUID] = row
-	}
-	return found, rows.Err()
 }

@@ -116,9 +116,12 @@ func (a *applier) recordChanges(ctx context.Context) (int64, error) {
 			return 0, fmt.Errorf("waiting to append changes: %w", err)
 		}
 	}
-	before, err := lastChange(ctx, a.x)
-	if err != nil {
-		return 0, err
+	var before int64
+	if a.snap.Explain {
+		var err error
+		if before, err = lastChange(ctx, a.x); err != nil {
+			return 0, err
+		}
 	}
 	if a.cold {
 		// Every row of the cluster is new. Their ids are known to the database alone.
@@ -134,6 +137,7 @@ FROM `+a.t.name+` WHERE cluster_id = ? ORDER BY id`, a.snap.Kind, OpCreated, a.s
 		return 0, err
 	}
 	if a.snap.Explain {
+		var err error
 		if a.out.Changes, err = changesSince(ctx, a.x, a.snap.ClusterID, before); err != nil {
 			return 0, err
 		}

@@ -7,25 +7,42 @@ import (
 	"slices"
 )
 
-// flushChunk compares the gathered rows with the record and writes those that differ.
+// flushChunk compares the gathered rows with the record and has those that differ written. With a reader of its own it goes
+// on with the next chunk meanwhile.
 func (a *applier) flushChunk(ctx context.Context) error {
 	if len(a.chunk) == 0 {
 		return nil
 	}
-	uuids := make([]string, len(a.chunk))
-	for i, row := range a.chunk {
+	rows := a.chunk
+	a.chunk, a.chunkBytes = nil, 0
+	d, err := a.compare(ctx, rows)
+	if err := cmp.Or(err, a.settle()); err != nil {
+		return err
+	}
+	a.begin(func() (written, error) { return d.store(ctx, a.x, a.t) })
+	if a.reader == nil {
+		return a.settle()
+	}
+	return nil
+}
+
+// compare tells what of the rows has to be written, and notes the changes of those that are on record.
+func (a *applier) compare(ctx context.Context, rows []Row) (*difference, error) {
+	uuids := make([]string, len(rows))
+	for i, row := range rows {
 		uuids[i] = row.Base().UUID
 	}
 	known, err := a.existing(ctx, uuids)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var write, created, unclear []Row
-	for _, row := range a.chunk {
+	d := &difference{clusterID: a.snap.ClusterID}
+	var write, unclear []Row
+	for _, row := range rows {
 		old := known[row.Base().UUID]
 		switch a.classify(old, row) {
 		case verdictCreated:
-			created = append(created, row)
+			d.created = append(d.created, row)
 			write = append(write, row)
 		case verdictWrite:
 			write = append(write, row)
@@ -34,15 +51,14 @@ func (a *applier) flushChunk(ctx context.Context) error {
 		case verdictSame:
 		}
 	}
-	more, err := a.compareInfo(ctx, known, unclear)
+	more, err := a.compareInfo(ctx, known, unclear, d)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.write(ctx, append(write, more...)); err != nil {
-		return err
+	if write = append(write, more...); len(write) > 0 {
+		d.upserts = a.x.d.upserts(a.t, write)
 	}
-	a.chunk, a.chunkBytes = a.chunk[:0], 0
-	return a.recordCreated(ctx, created)
+	return d, nil
 }
 
 // verdict is what a row needs.
@@ -136,7 +152,7 @@ func (a *applier) note(op Op, id int64, base *Object, fields map[string]FieldCha
 
 // compareInfo looks into the objects whose bytes changed while every column is the same. Those that mean the same get
 // their new digest; the others are returned for writing, their changed keys noted.
-func (a *applier) compareInfo(ctx context.Context, known map[string]Row, rows []Row) (changed []Row, err error) {
+func (a *applier) compareInfo(ctx context.Context, known map[string]Row, rows []Row, d *difference) (changed []Row, err error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -144,19 +160,10 @@ func (a *applier) compareInfo(ctx context.Context, known map[string]Row, rows []
 	for i, row := range rows {
 		uuids[i] = row.Base().UUID
 	}
-	var infos []struct {
-		UUID string `db:"uuid"`
-		Info JSON   `db:"info"`
+	before, err := a.infos(ctx, uuids)
+	if err != nil {
+		return nil, err
 	}
-	query := "SELECT uuid, info FROM " + a.t.name + " WHERE cluster_id = ? AND " + a.x.d.in("uuid")
-	if err := a.x.all(ctx, &infos, query, a.snap.ClusterID, a.x.d.list(uuids)); err != nil {
-		return nil, fmt.Errorf("reading the objects on record: %w", err)
-	}
-	before := make(map[string]JSON, len(infos))
-	for _, i := range infos {
-		before[i.UUID] = i.Info
-	}
-	var same []Row
 	for _, row := range rows {
 		base := row.Base()
 		fields, err := infoDifferences(before[base.UUID], base.Info)
@@ -164,7 +171,7 @@ func (a *applier) compareInfo(ctx context.Context, known map[string]Row, rows []
 			return nil, fmt.Errorf("comparing %s %s: %w", a.snap.Kind, base.UUID, err)
 		}
 		if len(fields) == 0 {
-			same = append(same, row)
+			d.same = append(d.same, row)
 			continue
 		}
 		changed = append(changed, row)
@@ -175,50 +182,5 @@ func (a *applier) compareInfo(ctx context.Context, known map[string]Row, rows []
 			a.note(OpUpdated, known[base.UUID].Base().ID, base, fields)
 		}
 	}
-	if len(same) > 0 {
-		if err := a.x.d.setDigests(ctx, a.x, a.t, a.snap.ClusterID, same); err != nil {
-			return nil, fmt.Errorf("updating digests: %w", err)
-		}
-		a.out.RowsWritten += int64(len(same))
-	}
 	return changed, nil
-}
-
-func (a *applier) write(ctx context.Context, rows []Row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	n, err := a.x.d.upsert(ctx, a.x, a.t, rows)
-	if err != nil {
-		return fmt.Errorf("writing %d rows: %w", len(rows), err)
-	}
-	a.out.RowsWritten += n
-	return nil
-}
-
-// recordCreated notes the new rows under the ids they got.
-func (a *applier) recordCreated(ctx context.Context, rows []Row) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	uuids := make([]string, len(rows))
-	for i, row := range rows {
-		uuids[i] = row.Base().UUID
-	}
-	var ids []struct {
-		ID   int64  `db:"id"`
-		UUID string `db:"uuid"`
-	}
-	query := "SELECT id, uuid FROM " + a.t.name + " WHERE cluster_id = ? AND " + a.x.d.in("uuid")
-	if err := a.x.all(ctx, &ids, query, a.snap.ClusterID, a.x.d.list(uuids)); err != nil {
-		return fmt.Errorf("reading the ids of new rows: %w", err)
-	}
-	byUUID := make(map[string]int64, len(ids))
-	for _, i := range ids {
-		byUUID[i.UUID] = i.ID
-	}
-	for _, row := range rows {
-		a.note(OpCreated, byUUID[row.Base().UUID], row.Base(), nil)
-	}
-	return nil
 }

@@ -48,12 +48,12 @@ type dialect struct {
 	cast func(expr, typ string) string
 	// argument turns a pointer to a field into a statement's argument.
 	argument func(ptr any) any
-	// fingerprints reads what a query of uuid and digest gives; nil: row by row.
+	// fingerprints reads what a query of uuid, digest and id gives, or nil when that has to be read row by row.
 	fingerprints func(ctx context.Context, reader *pool, query string, args []any) ([]Fingerprint, error)
 	// load streams rows into a table.
 	load func(ctx context.Context, x *txn, table string, columns []string) (loader, error)
-	// upsert inserts rows or updates those with the same cluster and uuid; it returns the number written.
-	upsert func(ctx context.Context, x *txn, t *table, rows []Row) (int64, error)
+	// upserts insert rows or update those with the same cluster and uuid.
+	upserts func(t *table, rows []Row) []statement
 	// setDigests stores new digests of rows that are otherwise as they were.
 	setDigests func(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) error
 	// setLastID makes a table give out the ids above this one.
@@ -115,25 +115,6 @@ func (d *dialect) arguments(args []any, ptrs []any) []any {
 		args = append(args, d.argument(p))
 	}
 	return args
-}
-
-// upsertValues upserts rows with statements of at most valuesRows rows each.
-func upsertValues(ctx context.Context, x *txn, t *table, rows []Row) (int64, error) {
-	suffix := onConflict(t)
-	var written int64
-	for start := 0; start < len(rows); start += valuesRows {
-		part := rows[start:min(start+valuesRows, len(rows))]
-		args := make([]any, 0, len(part)*len(t.written))
-		for _, row := range part {
-			args = x.d.arguments(args, t.writePointers(row))
-		}
-		n, err := x.exec(ctx, valuesStatement(t.name, t.written, len(part), suffix), args...)
-		if err != nil {
-			return written, err
-		}
-		written += n
-	}
-	return written, nil
 }
 
 // joinClose ends a load after an error. The server's own error, if any, comes with it.

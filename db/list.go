@@ -87,8 +87,10 @@ func (l List) jsonText() string {
 }
 
 // array gives the list as a PostgreSQL array literal.
-func (l List) array() []byte {
-	b := []byte{'{'}
+func (l List) array() []byte { return l.appendArray(nil) }
+
+func (l List) appendArray(b []byte) []byte {
+	b = append(b, '{')
 	for i, e := range l {
 		if i > 0 {
 			b = append(b, ',')
@@ -100,6 +102,20 @@ func (l List) array() []byte {
 		b = appendQuoted(b, e)
 	}
 	return append(b, '}')
+}
+
+// appendQuoted appends a text as an element of an array literal. Stretches without a quote or a backslash are copied
+// whole.
+func appendQuoted(b []byte, s string) []byte {
+	b = append(b, '"')
+	start := 0
+	for i := range len(s) {
+		if s[i] == '"' || s[i] == '\\' {
+			b = append(append(b, s[start:i]...), '\\', s[i])
+			start = i + 1
+		}
+	}
+	return append(append(b, s[start:]...), '"')
 }
 
 // JSON is one JSON value: jsonb in PostgreSQL, text in SQLite. Nil is NULL.

@@ -23,7 +23,7 @@ const (
 	// measured with. Not in KiB: SQLite counts pages of 4 KiB then, as it does not know the file's yet, and keeps four times
 	// as many.
 	sqliteWriterCache = 256
-	sqliteReaderCache = 512
+	sqliteReaderCache = 256
 )
 
 func newDB(c driver.Connector) *sql.DB { return sql.OpenDB(c) }

@@ -28,11 +28,13 @@ CREATE TABLE ` + versionTable + ` (
 
 // postgresLimits bounds what a transaction waits for locks, and how long one whose process stands still keeps its own,
 // for its duration and unless the operator said something else. (As parameters of the connection they would be refused by
-// a pooler.)
+// a pooler.) Statements are planned without looking at their arguments: a plan made for a chunk of rows begins with copies
+// of all of them.
 const postgresLimits = `
-SELECT set_config(name, '30s', true)
-FROM (VALUES ('lock_timeout'), ('idle_in_transaction_session_timeout')) AS unlimited (name)
-WHERE current_setting(name) = '0'`
+SELECT set_config(name, value, true)
+FROM (VALUES ('lock_timeout', '30s'), ('idle_in_transaction_session_timeout', '30s'),
+             ('plan_cache_mode', 'force_generic_plan')) AS limits (name, value)
+WHERE current_setting(name) IN ('0', 'auto')`
 
 func postgresDialect() *dialect {
 	return &dialect{
@@ -61,7 +63,7 @@ func postgresDialect() *dialect {
 		load: func(ctx context.Context, x *txn, table string, columns []string) (loader, error) {
 			return openCopy(ctx, x, table, columns)
 		},
-		upsert:     postgresUpsert,
+		upserts:    postgresUpserts,
 		setDigests: postgresSetDigests,
 		setLastID: func(ctx context.Context, x *txn, table string, id int64) error {
 			_, err := x.exec(ctx, "SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", table, id)

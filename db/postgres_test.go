@@ -19,7 +19,14 @@ import (
 
 // snapshot has n VMs with some 3 KB of info each; those of another version differ in a column.
 func snapshot(clusterID, generation int64, n, version int) db.Snapshot {
+	var missing []string // the changed ones, as far as they may be on record
+	if generation > 0 {
+		for i := range n {
+			missing = append(missing, bigVMKey(i))
+		}
+	}
 	return db.Snapshot{
+		Missing:   missing,
 		ClusterID: clusterID, Kind: db.KindVM, StartedAt: time.Now(), Objects: n, Generation: generation,
 		Changed: func(yield func(db.Item) bool) {
 			for i := range n {
@@ -31,6 +38,8 @@ func snapshot(clusterID, generation int64, n, version int) db.Snapshot {
 	}
 }
 
+func bigVMKey(i int) string { return fmt.Sprintf("%08x-5e52-4bd3-96ed-a296743a47d7", i) }
+
 func bigVM(i, version int) db.Item {
 	one, mem, at := int64(version), int64(2048), time.Unix(1_700_000_000, 0)
 	up := true
@@ -41,7 +50,7 @@ func bigVM(i, version int) db.Item {
 		NICMACs: db.List{fmt.Sprintf("aa:00:00:%02x:%02x:%02x", i>>16, i>>8&255, i&255)}, NICLinks: db.List{"br0"}, NICNetworks: db.List{""},
 		Tags: db.List{"env:prod", fmt.Sprintf("owner:team%d", i%50)}, SerialNo: &one, CTime: &at, MTime: &at,
 	}
-	v.UUID, v.Name = fmt.Sprintf("%08x-5e52-4bd3-96ed-a296743a47d7", i), fmt.Sprintf("inst%05d.example.org", i)
+	v.UUID, v.Name = bigVMKey(i), fmt.Sprintf("inst%05d.example.org", i)
 	v.Info = bigInfo(v, version)
 	var digest [16]byte
 	binary.BigEndian.PutUint64(digest[:], uint64(i))

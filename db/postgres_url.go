@@ -99,8 +99,9 @@ func postgresDefaults(url *neturl.URL) (string, error) {
 		set("connect_timeout", "10")
 	}
 	set("application_name", "ganeti-cache-updater")
-	// A query and its values go in one round trip instead of two, and both to the same server behind a pooler.
-	set("binary_parameters", "yes")
+	// A query and its values go in one round trip instead of two, and both to the same server behind a pooler; arrays of
+	// rows go as they are.
+	q.Set("binary_parameters", "yes")
 	q.Set("timezone", "UTC")
 	full := *url
 	full.RawQuery = q.Encode()

@@ -3,6 +3,7 @@ package db
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -51,7 +52,7 @@ func (a *applier) flushQuarantine(ctx context.Context) error {
 	if len(a.quarantined) == 0 {
 		return nil
 	}
-	if err := a.endLoad(ctx); err != nil {
+	if err := errors.Join(a.settle(), a.endLoad(ctx)); err != nil {
 		return err
 	}
 	for _, e := range a.quarantined {

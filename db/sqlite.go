@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -40,7 +41,7 @@ func sqliteDialect() *dialect {
 		argument:    sqliteArgument,
 		load:        sqliteLoad,
 		endSessions: func(context.Context, *txn, []string) (int64, error) { return 0, nil },
-		upsert:      upsertValues,
+		upserts:     sqliteUpserts,
 		setDigests:  sqliteSetDigests,
 		setLastID:   sqliteSetLastID,
 		notify:      func(context.Context, *txn, string) error { return nil },
@@ -67,6 +68,25 @@ func sqliteArgument(ptr any) any {
 		return string(*p) // as []byte it would be stored as a blob
 	}
 	return plainArgument(ptr)
+}
+
+// sqliteUpsertRows is how many rows one statement writes. SQLite keeps each page as it was before a statement in memory
+// until its end, and a row is in a page of each index.
+const sqliteUpsertRows = 10
+
+func sqliteUpserts(t *table, rows []Row) []statement {
+	suffix := onConflict(t)
+	var upserts []statement
+	for part := range slices.Chunk(rows, sqliteUpsertRows) {
+		args := make([]any, 0, len(part)*len(t.written))
+		for _, row := range part {
+			for _, p := range t.writePointers(row) {
+				args = append(args, sqliteArgument(p))
+			}
+		}
+		upserts = append(upserts, statement{valuesStatement(t.name, t.written, len(part), suffix), args})
+	}
+	return upserts
 }
 
 func sqliteSetDigests(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) (err error) {

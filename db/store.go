@@ -30,6 +30,9 @@ type Store struct {
 	d      *dialect
 	writer *pool // transactions that write
 	reader *pool // the same as writer in PostgreSQL; a read-only pool in SQLite
+	// spares is filled by those who read with a connection beside their transaction's. It is nil for SQLite, where each
+	// connection has a cache of its own to fill.
+	spares chan struct{}
 	tables map[Kind]*table
 	owners []OwnerTag
 	claim  claim
@@ -72,6 +75,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	}
 	if err != nil {
 		return nil, err
+	}
+	if s.reader == s.writer {
+		s.spares = make(chan struct{}, s.writer.Stats().MaxOpenConnections/2)
 	}
 	return s, nil
 }

@@ -3,11 +3,14 @@ package db_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
 
 	"ganeticache/db"
 	"ganeticache/db/dbtest"
@@ -101,6 +104,42 @@ func TestApply_ConnectionLostOnce(t *testing.T) {
 		}
 	}
 	checkUsable(t, s, id)
+}
+
+// Clusters with many changes at once take as many connections as there are, and a second one each while there are enough:
+// they never wait for each other's.
+func TestApply_FewConnections(t *testing.T) {
+	t.Parallel()
+	for _, conns := range []int{1, 2, 3, 5} {
+		t.Run(strconv.Itoa(conns), func(t *testing.T) {
+			t.Parallel()
+			s := dbtest.PostgresWith(t, db.Options{MaxConns: conns})
+			var settings []db.ClusterSettings
+			for i := range 6 {
+				settings = append(settings, db.ClusterSettings{Name: fmt.Sprintf("c%d", i), RAPIHost: "a.example.org", RAPIPort: 5080})
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			var g errgroup.Group
+			for _, c := range must(s.SyncClusters(ctx, settings))(t) {
+				g.Go(func() error {
+					for version := range 3 {
+						out, err := s.Apply(ctx, snapshot(c.ID, int64(version), 600, version))
+						if err != nil || out.RowsWritten != 600 {
+							return fmt.Errorf("%s, version %d: %+v: %w", c.Name, version, out, err)
+						}
+						if _, err := s.Freshness(ctx, c.ID); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			if err := g.Wait(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // A server that turns read-only under the same connections, as behind a proxy or an address that moves.

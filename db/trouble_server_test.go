@@ -171,20 +171,21 @@ func TestApply_LockTimeout(t *testing.T) {
 	checkUsable(t, s, id)
 }
 
-// Without the operator's own limits a transaction has ours.
+// Without the operator's own settings a transaction has ours.
 func TestApply_Limits(t *testing.T) {
 	t.Parallel()
 	s := dbtest.Postgres(t)
 	id := oneCluster(t, s)
-	run(t, s, `CREATE TABLE seen (lock_limit text, idle_limit text)`,
+	run(t, s, `CREATE TABLE seen (lock_limit text, idle_limit text, plans text)`,
 		`CREATE FUNCTION look() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-	INSERT INTO seen VALUES (current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'));
+	INSERT INTO seen VALUES (current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'),
+		current_setting('plan_cache_mode'));
 	RETURN NULL;
 END $$`, "CREATE TRIGGER look AFTER INSERT ON virtual_machines EXECUTE FUNCTION look()")
 	apply(t, s, snapshot(id, 0, 3, 0))
 	var seen, after string
-	if err := s.DB().GetContext(t.Context(), &seen, "SELECT lock_limit || ' ' || idle_limit FROM seen"); err != nil || seen != "30s 30s" {
+	if err := s.DB().GetContext(t.Context(), &seen, "SELECT concat_ws(' ', lock_limit, idle_limit, plans) FROM seen"); err != nil || seen != "30s 30s force_generic_plan" {
 		t.Errorf("in a transaction: %q, %v", seen, err)
 	}
 	if err := s.DB().GetContext(t.Context(), &after, "SHOW lock_timeout"); err != nil || after != "0" {

@@ -1,124 +1,186 @@
 package db
 
 import (
-	"context"
-	"encoding/hex"
+	"encoding/binary"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// postgresUpsert sends the rows as one array for each column: one short statement for many rows, where VALUES would name
+// postgresUpserts sends the rows as one array for each column: one short statement for many rows, where VALUES would name
 // every single value, and no temporary table, whose making and unmaking costs more than a hundred rows do. All of them are
 // in memory three times meanwhile: callers give a chunk at a time.
-func postgresUpsert(ctx context.Context, x *txn, t *table, rows []Row) (int64, error) {
-	arrays := make([][]byte, len(t.written))
-	for n, row := range rows {
-		separator := byte(',')
-		if n == 0 {
-			separator = '{'
-		}
+func postgresUpserts(t *table, rows []Row) []statement {
+	arrays := make([]*array, len(t.written))
+	for i, p := range t.writePointers(t.zero()) {
+		arrays[i] = newArray(elementOf(p), len(rows))
+	}
+	for _, row := range rows {
 		for i, p := range t.writePointers(row) {
-			arrays[i] = appendElement(append(arrays[i], separator), p)
+			arrays[i].add(p)
 		}
 	}
 	args := make([]any, len(arrays))
 	for i, a := range arrays {
-		args[i] = string(append(a, '}'))
+		args[i] = a.bytes()
 	}
-	return x.exec(ctx, unnestStatement(t), args...)
+	return []statement{{unnestStatement(t), args}}
 }
 
-// unnestStatement upserts from arrays of text: PostgreSQL casts each element as it would cast a parameter.
+// unnestStatement upserts from arrays, one for each written column.
 func unnestStatement(t *table) string {
-	types := t.writePointers(t.zero())
+	fields := t.writePointers(t.zero())
 	var b strings.Builder
 	b.WriteString("INSERT INTO " + t.name + " (" + strings.Join(t.written, ", ") + ") SELECT ")
 	for i, column := range t.written {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		b.WriteString("u." + column + "::" + postgresType(types[i]))
+		b.WriteString("u." + column)
+		b.WriteString(castOf(fields[i]))
 	}
-	b.WriteString(" FROM unnest(?::text[]" + strings.Repeat(", ?::text[]", len(t.written)-1) + ")")
-	b.WriteString(" AS u (" + strings.Join(t.written, ", ") + ")")
+	b.WriteString(" FROM unnest(")
+	for i, p := range fields {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("?::" + elementOf(p).name + "[]")
+	}
+	b.WriteString(") AS u (" + strings.Join(t.written, ", ") + ")")
 	b.WriteString(onConflict(t))
 	return b.String()
 }
 
-// postgresType names the type of a field.
-func postgresType(ptr any) string {
+// element is the type of an array's elements: its name, and its oid in the catalog pg_type.
+type element struct {
+	name string
+	oid  uint32
+}
+
+// castOf turns what travels as text into the column's type. A list does, because an array of arrays would be unnested
+// whole, and JSON, because what the server needs to parse it is then freed after each row, where an array of jsonb is
+// parsed whole first, in twice the time.
+func castOf(ptr any) string {
 	switch ptr.(type) {
-	case *string:
-		return "text"
-	case *JSON:
-		return "jsonb"
 	case *List:
-		return "text[]"
+		return "::text[]"
+	case *JSON:
+		return "::jsonb"
+	}
+	return ""
+}
+
+// elementOf gives the type in which a field travels.
+func elementOf(ptr any) element {
+	switch ptr.(type) {
+	case *string, *List, *JSON:
+		return element{"text", 25}
 	case *[]byte:
-		return "bytea"
+		return element{"bytea", 17}
 	case *int64, **int64:
-		return "bigint"
+		return element{"bigint", 20}
 	case *bool, **bool:
-		return "boolean"
+		return element{"boolean", 16}
 	case *time.Time, **time.Time:
-		return "timestamptz"
+		return element{"timestamptz", 1184}
 	}
 	panic(fmt.Sprintf("a column of type %T", ptr))
 }
 
-// appendElement appends a field as an element of an array literal.
-func appendElement(b []byte, ptr any) []byte {
+// array is an array in PostgreSQL's binary format (array_send in arrayfuncs.c): the server takes each value as it is, where
+// it would cut a text into elements and parse each of them. lib/pq sends a parameter of type []byte in that format.
+type array struct {
+	buf   []byte
+	count int
+	nulls bool
+}
+
+// arrayHeader is the length of what comes before the elements: dimensions, flags, type, length, lower bound.
+const arrayHeader = 5 * 4
+
+func newArray(e element, size int) *array {
+	const guess = 16 // bytes for each element; what is longer grows
+	a := &array{buf: make([]byte, arrayHeader, arrayHeader+size*guess)}
+	binary.BigEndian.PutUint32(a.buf[8:], e.oid)
+	return a
+}
+
+// bytes ends the array.
+func (a *array) bytes() []byte {
+	if a.nulls {
+		a.buf[7] = 1
+	}
+	a.buf[3] = 1                                            // one dimension
+	binary.BigEndian.PutUint32(a.buf[12:], uint32(a.count)) //nolint:gosec // G115: rows of one chunk
+	a.buf[19] = 1                                           // the first element's number
+	return a.buf
+}
+
+// add appends a field as an element.
+func (a *array) add(ptr any) {
+	a.count++
+	at := len(a.buf)
+	a.buf = append(a.buf, 0, 0, 0, 0)
+	if !a.value(ptr) {
+		a.nulls = true
+		binary.BigEndian.PutUint32(a.buf[at:], 1<<32-1)
+		return
+	}
+	binary.BigEndian.PutUint32(a.buf[at:], uint32(len(a.buf)-at-4)) //nolint:gosec // G115: bounded by one answer's item
+}
+
+// value appends the bytes of a field, or reports that it is NULL.
+func (a *array) value(ptr any) bool {
 	switch p := ptr.(type) {
 	case *string:
-		return appendQuoted(b, *p)
+		a.buf = append(a.buf, *p...)
 	case *JSON:
-		if *p != nil {
-			return appendQuoted(b, *p)
+		if *p == nil {
+			return false
 		}
+		a.buf = append(a.buf, *p...)
 	case *List:
-		return appendQuoted(b, p.array())
+		a.buf = p.appendArray(a.buf)
 	case *[]byte:
-		return append(hex.AppendEncode(append(b, `"\\x`...), *p), '"')
+		a.buf = append(a.buf, *p...)
 	case *int64:
-		return strconv.AppendInt(b, *p, 10)
+		a.int64(*p)
 	case *bool:
-		return strconv.AppendBool(b, *p)
+		a.bool(*p)
 	case *time.Time:
-		return appendQuotedTime(b, *p)
+		a.time(*p)
 	case **int64:
-		if *p != nil {
-			return strconv.AppendInt(b, **p, 10)
-		}
+		return optional(*p, a.int64)
 	case **bool:
-		if *p != nil {
-			return strconv.AppendBool(b, **p)
-		}
+		return optional(*p, a.bool)
 	case **time.Time:
-		if *p != nil {
-			return appendQuotedTime(b, **p)
-		}
+		return optional(*p, a.time)
 	default:
 		panic(fmt.Sprintf("a column of type %T", ptr))
 	}
-	return append(b, "NULL"...)
+	return true
 }
 
-func appendQuotedTime(b []byte, t time.Time) []byte {
-	return append(appendCopyTime(append(b, '"'), t), '"')
-}
-
-// appendQuoted appends a text as an element of an array literal. Stretches without a quote or a backslash are copied
-// whole.
-func appendQuoted[T string | JSON | []byte](b []byte, s T) []byte {
-	b = append(b, '"')
-	start := 0
-	for i := range len(s) {
-		if s[i] == '"' || s[i] == '\\' {
-			b = append(append(b, s[start:i]...), '\\', s[i])
-			start = i + 1
-		}
+func optional[T any](p *T, add func(T)) bool {
+	if p != nil {
+		add(*p)
 	}
-	return append(append(b, s[start:]...), '"')
+	return p != nil
+}
+
+//nolint:gosec // G115: the bits as they are
+func (a *array) int64(n int64) { a.buf = binary.BigEndian.AppendUint64(a.buf, uint64(n)) }
+
+func (a *array) bool(b bool) {
+	bit := byte(0)
+	if b {
+		bit = 1
+	}
+	a.buf = append(a.buf, bit)
+}
+
+// time is sent as microseconds since PostgreSQL's own epoch.
+func (a *array) time(t time.Time) {
+	const epoch = 946_684_800_000_000 // 2000-01-01 in Unix microseconds
+	a.int64(t.UnixMicro() - epoch)
 }
