@@ -5,8 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-
-	"github.com/lib/pq"
+	"strings"
 )
 
 // Fingerprints returns what is on record of a kind: the live rows, and the items in quarantine whose key is known. For
@@ -15,6 +14,8 @@ import (
 // Two sorts are left out, so that they count as changed whenever they are seen. Items in quarantine without a key: they
 // withhold removals, so every snapshot must report them. Live rows whose object is in quarantine: should the old content
 // return, the entry in quarantine has to go.
+//
+// They come in the order in which they were first stored: Ganeti's, but for what was added to a cluster since.
 func (s *Store) Fingerprints(ctx context.Context, clusterID int64, k Kind) (Fingerprints, error) {
 	var f Fingerprints
 	query, args, err := s.fingerprintQuery(clusterID, k)
@@ -36,34 +37,42 @@ func (s *Store) Fingerprints(ctx context.Context, clusterID int64, k Kind) (Fing
 
 func (s *Store) fingerprintQuery(clusterID int64, k Kind) (string, []any, error) {
 	if k == KindCluster {
-		return "SELECT uuid, name, digest FROM clusters WHERE id = ? AND digest IS NOT NULL", []any{clusterID}, nil
+		return "SELECT uuid, digest, id FROM clusters WHERE id = ? AND digest IS NOT NULL", []any{clusterID}, nil
 	}
 	t, err := s.tableOf(k)
 	if err != nil {
 		return "", nil, err
 	}
 	return `
-SELECT uuid, name, digest FROM ` + t.name + ` o
-WHERE cluster_id = ? AND deleted_at IS NULL
-  AND NOT EXISTS (SELECT 1 FROM quarantine q WHERE q.cluster_id = ? AND q.kind = ? AND q.uuid = o.uuid)
+SELECT uuid, digest, id FROM ` + t.name + `
+WHERE cluster_id = ? AND deleted_at IS NULL AND uuid NOT IN (SELECT uuid FROM quarantine WHERE cluster_id = ? AND kind = ?)
 UNION ALL
-SELECT uuid, name, digest FROM quarantine WHERE cluster_id = ? AND kind = ? AND uuid <> ''`,
+SELECT uuid, digest, id FROM quarantine WHERE cluster_id = ? AND kind = ? AND uuid <> ''
+ORDER BY id`,
 		[]any{clusterID, clusterID, k, clusterID, k}, nil
 }
 
-func (s *Store) fingerprints(ctx context.Context, query string, args []any) (items []Fingerprint, err error) {
+func (s *Store) fingerprints(ctx context.Context, query string, args []any) ([]Fingerprint, error) {
 	if s.d.fingerprints != nil {
-		return s.d.fingerprints(ctx, s.reader, query, args)
+		items, err := s.d.fingerprints(ctx, s.reader, query, args)
+		if err != nil || items != nil {
+			return items, err
+		}
 	}
-	rows, err := s.reader.QueryContext(ctx, s.reader.Rebind(query), args...)
+	return readFingerprints(ctx, s.reader, query, args)
+}
+
+func readFingerprints(ctx context.Context, reader *pool, query string, args []any) (items []Fingerprint, err error) {
+	rows, err := reader.QueryContext(ctx, reader.Rebind(query), args...)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var digest sql.RawBytes
+	var id int64
 	for rows.Next() {
 		var item Fingerprint
-		if err := rows.Scan(&item.Key, &item.Name, &digest); err != nil {
+		if err := rows.Scan(&item.Key, &digest, &id); err != nil {
 			return nil, err
 		}
 		copy(item.Digest[:], digest)
@@ -72,24 +81,27 @@ func (s *Store) fingerprints(ctx context.Context, query string, args []any) (ite
 	return items, rows.Err()
 }
 
+// separator stands between keys: no uuid holds one.
+const separator = "\x1f"
+
 // postgresFingerprints has the server put all of them into one row: the driver's work on each of 10,000 rows takes longer
-// than reading them does.
+// than reading them does, and so does the work on both sides on an array of them. It gives nil when a key holds the
+// separator.
 func postgresFingerprints(ctx context.Context, reader *pool, query string, args []any) ([]Fingerprint, error) {
 	var all struct {
-		Keys    pq.StringArray `db:"keys"`
-		Names   pq.StringArray `db:"names"`
-		Digests []byte         `db:"digests"`
+		Keys    string `db:"keys"`
+		Digests []byte `db:"digests"`
 	}
-	query = "SELECT array_agg(uuid) AS keys, array_agg(name) AS names, string_agg(digest, '') AS digests FROM (" + query + ") prints"
+	query = "SELECT coalesce(string_agg(uuid, chr(31)), '') AS keys, string_agg(digest, '') AS digests FROM (" + query + ") prints"
 	if err := reader.GetContext(ctx, &all, reader.Rebind(query), args...); err != nil {
 		return nil, err
 	}
-	if len(all.Digests) != len(all.Keys)*len(Fingerprint{}.Digest) {
-		return nil, fmt.Errorf("%d bytes of digests for %d keys", len(all.Digests), len(all.Keys))
+	items := make([]Fingerprint, len(all.Digests)/len(Fingerprint{}.Digest))
+	if strings.Count(all.Keys, separator) >= max(len(items), 1) {
+		return nil, nil
 	}
-	items := make([]Fingerprint, len(all.Keys))
 	for i := range items {
-		items[i].Key, items[i].Name = all.Keys[i], all.Names[i]
+		items[i].Key, all.Keys, _ = strings.Cut(all.Keys, separator)
 		all.Digests = all.Digests[copy(items[i].Digest[:], all.Digests):]
 	}
 	return items, nil

@@ -89,8 +89,8 @@ type Outcome struct {
 
 // Fingerprint tells an object's content on record.
 type Fingerprint struct {
-	Key, Name string
-	Digest    [16]byte
+	Key    string
+	Digest [16]byte
 }
 
 // Fingerprints is what a snapshot is compared with.

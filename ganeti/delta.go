@@ -75,7 +75,7 @@ func (d *Delta) Index(keys, ghosts []string) *Index {
 	}
 	x.partial = len(keys) < d.Changed() || slices.Contains(keys, "")
 	shared := d.shared(keys)
-	l := entryList{entries: make([]entry, 0, d.Items), keys: make([]byte, 0, len(d.known.keys))}
+	l := newEntryList(d.Items, len(d.known.keys))
 	for _, i := range d.order {
 		m, key := d.remembered(int(i), keys)
 		switch {
@@ -84,7 +84,7 @@ func (d *Delta) Index(keys, ghosts []string) *Index {
 			x.partial = true
 		}
 	}
-	x.entries, x.keys = l.entries, string(l.keys)
+	x.entries, x.keys = l.entries, l.keys.String()
 	for _, key := range slices.Sorted(maps.Keys(shared)) {
 		x.ghosts = append(x.ghosts, strings.Clone(key))
 	}

@@ -3,6 +3,7 @@ package ganeti
 import (
 	"math"
 	"slices"
+	"strings"
 )
 
 // Known is one object on record. Key is its uuid (a job's id), or "" for an
@@ -47,17 +48,24 @@ func (x *Index) key(i int) string {
 // entryList gathers the entries of an Index and their keys.
 type entryList struct {
 	entries []entry
-	keys    []byte
+	keys    strings.Builder
+}
+
+// newEntryList has room for so many entries, and bytes of keys.
+func newEntryList(entries, keys int) *entryList {
+	l := &entryList{entries: make([]entry, 0, entries)}
+	l.keys.Grow(keys)
+	return l
 }
 
 // add reports whether the keys still fit: beyond 4 GiB of them nothing is remembered.
 func (l *entryList) add(m mark, key string) bool {
-	if len(l.keys)+len(key) > math.MaxUint32 {
+	if l.keys.Len()+len(key) > math.MaxUint32 {
 		return false
 	}
-	l.keys = append(l.keys, key...)
+	l.keys.WriteString(key)
 	//nolint:gosec // G115: bounded by the line above
-	l.entries = append(l.entries, entry{hash: m.hash, length: m.length, end: uint32(len(l.keys))})
+	l.entries = append(l.entries, entry{hash: m.hash, length: m.length, end: uint32(l.keys.Len())})
 	return true
 }
 
@@ -65,11 +73,15 @@ func (l *entryList) add(m mark, key string) bool {
 // another order than the answer's, or by digests that are not h's, costs time
 // and nothing else.
 func NewIndex(h Hasher, known []Known) *Index {
-	l := entryList{entries: make([]entry, 0, len(known))}
+	keys := 0
+	for _, k := range known {
+		keys += len(k.Key)
+	}
+	l := newEntryList(len(known), keys)
 	for _, k := range known {
 		l.add(k.Digest.mark(), k.Key)
 	}
-	return &Index{hasher: h, entries: l.entries, keys: string(l.keys)}
+	return &Index{hasher: h, entries: l.entries, keys: l.keys.String()}
 }
 
 // Len returns how many items are known; keys that the last answer lacked are

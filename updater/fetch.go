@@ -21,11 +21,16 @@ func (r *run) refreshInfo(ctx context.Context) (kr KindResult) {
 	kr.Objects, kr.Bytes, kr.Duration = 1, a.Bytes, a.Duration
 	r.took[db.KindCluster] = a.Duration
 	digest := r.t.digests.Digest(a.Body)
-	fresh := r.fresh[db.KindCluster]
-	if known := r.t.info; known.ok && known.value == digest && known.generation == fresh.Generation {
+	known, err := r.knownInfo(ctx)
+	if err != nil {
+		kr.Err = err
+		return kr
+	}
+	if known.ok && known.value == digest {
+		r.t.info = known
 		r.touches = append(r.touches, db.Touch{
 			Kind: db.KindCluster, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
-			Generation: fresh.Generation,
+			Generation: known.generation,
 		})
 		kr.Err = r.recordServing(ctx, a.Address, false)
 		return kr

@@ -10,7 +10,7 @@ import (
 )
 
 // known gives the record of the last answer: the remembered one while the database's rows are still of its generation,
-// else one made of the digests in the database, in the order in which Ganeti lists what it has.
+// else one made of the digests in the database.
 func (r *run) known(ctx context.Context, k db.Kind) (remembered[*ganeti.Index], error) {
 	switch {
 	case r.remembers(k):
@@ -22,7 +22,6 @@ func (r *run) known(ctx context.Context, k db.Kind) (remembered[*ganeti.Index], 
 	if err != nil {
 		return remembered[*ganeti.Index]{}, &storeError{err}
 	}
-	slices.SortFunc(prints.Items, func(a, b db.Fingerprint) int { return ganeti.CompareNames(a.Name, b.Name) })
 	items := make([]ganeti.Known, 0, len(prints.Items))
 	for _, p := range prints.Items {
 		// An item without a readable key is never on record: each snapshot that holds it must withhold its removals.
@@ -33,9 +32,31 @@ func (r *run) known(ctx context.Context, k db.Kind) (remembered[*ganeti.Index], 
 	return remembered[*ganeti.Index]{ganeti.NewIndex(r.t.digests, items), prints.Generation, true}, nil
 }
 
+// knownInfo gives the digest of the cluster's info on record; that of a cluster that never answered is not ok.
+func (r *run) knownInfo(ctx context.Context) (known remembered[ganeti.Digest], err error) {
+	if r.remembers(db.KindCluster) {
+		return r.t.info, nil
+	}
+	if r.t.row.ID == 0 {
+		return known, nil
+	}
+	prints, err := r.prints(ctx, db.KindCluster)
+	if err != nil {
+		return known, &storeError{err}
+	}
+	for _, p := range prints.Items {
+		known = remembered[ganeti.Digest]{ganeti.Digest(p.Digest), prints.Generation, true}
+	}
+	return known, nil
+}
+
 func (r *run) remembers(k db.Kind) bool {
+	generation := r.fresh[k].Generation
+	if k == db.KindCluster {
+		return r.t.info.ok && r.t.info.generation == generation
+	}
 	known := r.t.known[k]
-	return known.ok && known.generation == r.fresh[k].Generation
+	return known.ok && known.generation == generation
 }
 
 // readPrints is a record that is being read, or was.
@@ -60,14 +81,16 @@ func (p *readPrints) read(fingerprints func() (db.Fingerprints, error), panicked
 // works on its answers. end stops it.
 func (r *run) readAhead(ctx context.Context) (end func()) {
 	r.ahead = map[db.Kind]*readPrints{}
-	var kinds []db.Kind
-	var reads []*readPrints
+	kinds := []db.Kind{db.KindCluster}
 	for _, k := range r.kinds {
-		if r.t.row.ID != 0 && !r.remembers(k.name) {
-			p := &readPrints{ready: make(chan struct{})}
-			r.ahead[k.name] = p
-			kinds, reads = append(kinds, k.name), append(reads, p)
-		}
+		kinds = append(kinds, k.name)
+	}
+	kinds = slices.DeleteFunc(kinds, func(k db.Kind) bool { return r.t.row.ID == 0 || r.remembers(k) })
+	var reads []*readPrints
+	for _, k := range kinds {
+		p := &readPrints{ready: make(chan struct{})}
+		r.ahead[k] = p
+		reads = append(reads, p)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	id := r.t.row.ID

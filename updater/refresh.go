@@ -129,11 +129,11 @@ func (r *run) do(ctx context.Context, err error) {
 	if r.kinds = r.choose(); len(r.kinds) == 0 && len(r.opts.Kinds) == 0 {
 		return
 	}
+	defer r.readAhead(ctx)()
 	if err := r.begin(ctx); err != nil {
 		r.fail(ctx, err)
 		return
 	}
-	defer r.readAhead(ctx)()
 	for i, k := range r.kinds {
 		r.progress(string(k.name), i+1)
 		kr := r.refreshKind(ctx, k)

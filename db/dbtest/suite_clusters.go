@@ -149,7 +149,7 @@ func clusterInfo(f *fixture) {
 	dry.DryRun = false
 	same(f, "renamed", counts{Renamed: 1}, countsOf(apply(dry)))
 	record := must(f.s.Fingerprints(f.ctx(), f.cluster.ID, db.KindCluster))(f)
-	same(f, "fingerprint", db.Fingerprints{Generation: 4, Items: []db.Fingerprint{{Key: "c1", Name: f.cluster.Name, Digest: digest(`{"a":3}`)}}}, record)
+	same(f, "fingerprint", db.Fingerprints{Generation: 4, Items: []db.Fingerprint{{Key: "c1", Digest: digest(`{"a":3}`)}}}, record)
 
 	old := f.infoAnswer(`{"a":4}`)
 	old.StartedAt = f.now.Add(-time.Hour)

@@ -13,7 +13,7 @@ import (
 func awkward() []string {
 	return []string{
 		"plain", `back\slash`, `\N`, "tab\there", "line\nfeed", "return\r", `quote"`, "apostrophe'", "{brace}", "comma,", "NULL", "null",
-		" space ", "ünïcödé", "日本", "\U0001F600", "nul\x00", "bad\xffutf8", `\`, `\.`, "?", "$1", "%", "[", "]", "{", "}",
+		" space ", "ünïcödé", "日本", "\U0001F600", "nul\x00", "bad\xffutf8", "unit\x1fseparator", `\`, `\.`, "?", "$1", "%", "[", "]", "{", "}",
 	}
 }
 
