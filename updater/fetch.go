@@ -137,6 +137,10 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	if r.t.row.ID == 0 {
 		return r.pretend(k, delta), nil
 	}
+	if delta.Changed() > frugalItems {
+		r.u.frugal.begin()
+		defer r.u.frugal.end()
+	}
 	keys := make([]string, delta.Changed())
 	s := db.Snapshot{
 		ClusterID: r.t.row.ID, Kind: k.name, StartedAt: delta.StartedAt, Duration: delta.Duration,

@@ -123,6 +123,7 @@ type Updater struct {
 	now     func() time.Time
 	slots   chan struct{}
 	part    *part
+	frugal  frugal
 
 	mu      sync.Mutex
 	targets map[string]*target

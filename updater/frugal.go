@@ -1,0 +1,40 @@
+package updater
+
+import (
+	"runtime/debug"
+	"sync"
+)
+
+// frugal has the garbage collector run at half the garbage while thousands of rows are applied: the database takes the time
+// then, and memory is what is left to save. At other times it would cost a fifth of the CPU.
+type frugal struct {
+	mu     sync.Mutex
+	begun  int
+	before int // the usual percentage
+}
+
+const (
+	frugalItems   = 1000
+	frugalPercent = 50
+)
+
+// begin is to be followed by end.
+func (f *frugal) begin() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.begun++; f.begun > 1 {
+		return
+	}
+	f.before = debug.SetGCPercent(frugalPercent)
+	if f.before < frugalPercent && f.before >= 0 {
+		debug.SetGCPercent(f.before) // the operator's GOGC is stricter
+	}
+}
+
+func (f *frugal) end() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.begun--; f.begun == 0 {
+		debug.SetGCPercent(f.before)
+	}
+}
