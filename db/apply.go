@@ -22,7 +22,7 @@ func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
 	var out Outcome
 	err = s.inTx(ctx, func(ctx context.Context, x *txn) error {
 		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, keys: make(map[string]bool)}
-		if len(snap.Missing) > chunkRows {
+		if snap.Changed != nil && len(snap.Missing) > chunkRows {
 			// Before any lock is taken: who waits for a connection holds up nobody.
 			reader, release, err := s.spare(ctx)
 			if err != nil {
