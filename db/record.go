@@ -15,8 +15,8 @@ type querier interface {
 	Rebind(query string) string
 }
 
-// spare takes a connection for reading beside a transaction, if there are enough; nil if not. Transactions with a second
-// connection are fewer than there are connections, so that they never wait for each other's alone.
+// spare takes a connection for reading beside a transaction; nil if another has one, or there is only one. Those who have
+// two are fewer than there are connections, so that they never wait for each other alone.
 func (s *Store) spare(ctx context.Context) (reader querier, release func(), err error) {
 	select {
 	case s.spares <- struct{}{}:

@@ -30,8 +30,9 @@ type Store struct {
 	d      *dialect
 	writer *pool // transactions that write
 	reader *pool // the same as writer in PostgreSQL; a read-only pool in SQLite
-	// spares is filled by those who read with a connection beside their transaction's. It is nil for SQLite, where each
-	// connection has a cache of its own to fill.
+	// spares is filled by who reads with a connection beside the transaction's: one at a time, since several clusters at once
+	// keep the server busy anyway, and each takes more memory so. It is nil for SQLite, where each connection has a cache of its
+	// own to fill.
 	spares chan struct{}
 	tables map[Kind]*table
 	owners []OwnerTag
@@ -77,7 +78,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	if s.reader == s.writer {
-		s.spares = make(chan struct{}, s.writer.Stats().MaxOpenConnections/2)
+		s.spares = make(chan struct{}, min(1, s.writer.Stats().MaxOpenConnections/2))
 	}
 	return s, nil
 }

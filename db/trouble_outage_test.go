@@ -106,8 +106,8 @@ func TestApply_ConnectionLostOnce(t *testing.T) {
 	checkUsable(t, s, id)
 }
 
-// Clusters with many changes at once take as many connections as there are, and a second one each while there are enough:
-// they never wait for each other's.
+// Clusters with many changes at once take as many connections as there are, and one of them a second: they never wait for
+// each other's.
 func TestApply_FewConnections(t *testing.T) {
 	t.Parallel()
 	for _, conns := range []int{1, 2, 3, 5} {
