@@ -118,7 +118,7 @@ $(OAPI_CODEGEN):
 	mv bin/install/oapi-codegen $@ && rmdir bin/install
 
 .PHONY: bench
-bench: build ## The updater beside its floor and the peers: half an hour, into bench/results (BENCH_ARGS="-quick")
+bench: build ## The updater beside its floor and the peers: an hour, into bench/results (BENCH_ARGS="-quick")
 	@.ci/need postgres
 	$(GO) run ./bench -updater bin/updater $(BENCH_ARGS)
 
