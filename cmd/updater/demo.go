@@ -154,7 +154,7 @@ const demoRate = 0.7
 func (f *demoFarm) run(ctx context.Context, store *db.Store, o demoOptions, shown *demoScreen) error {
 	pool := ganeti.NewPool([]byte("demo"))
 	opts := updater.Options{
-		Store: store, Hash: pool.Hash, Explain: true, OnResult: shown.show,
+		Store: store, Hash: pool.Hash, Explain: true,
 		Connect: func(s ganeti.Settings) (updater.Source, error) { return pool.Get(s) },
 	}
 	every := cron.Every(o.every)
@@ -167,6 +167,14 @@ func (f *demoFarm) run(ctx context.Context, store *db.Store, o demoOptions, show
 				db.KindVM: every, db.KindNode: every, db.KindGroup: every, db.KindNetwork: every,
 			},
 		})
+	}
+	seen := make(map[string]*firstSight, len(f.names))
+	for _, name := range f.names {
+		seen[name] = newFirstSight()
+	}
+	opts.OnResult = func(r updater.Result) {
+		shown.show(r)
+		seen[r.Cluster].happen()
 	}
 	u, err := updater.New(ctx, opts)
 	if err != nil {
@@ -183,11 +191,38 @@ func (f *demoFarm) run(ctx context.Context, store *db.Store, o demoOptions, show
 		}
 		group.Go(func() error { return server.Serve(groupCtx) })
 	}
-	for _, c := range f.clusters {
-		group.Go(func() error { c.Live(groupCtx, demoRate, nil); return nil })
+	for i, c := range f.clusters {
+		group.Go(func() error {
+			if seen[f.names[i]].wait(groupCtx) {
+				c.Live(groupCtx, demoRate, nil)
+			}
+			return nil
+		})
 	}
 	group.Go(func() error { return u.Run(groupCtx) })
 	return group.Wait()
+}
+
+// firstSight is the first refresh of a cluster. Nothing changes before it, so that it shows as many VMs as were asked for, on
+// a busy machine too.
+type firstSight struct {
+	happen func()
+	done   <-chan struct{}
+}
+
+func newFirstSight() *firstSight {
+	done := make(chan struct{})
+	return &firstSight{sync.OnceFunc(func() { close(done) }), done}
+}
+
+// wait reports whether it happened before ctx ended.
+func (f *firstSight) wait(ctx context.Context) bool {
+	select {
+	case <-f.done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // demoAPI serves the read API, and metrics that are empty.
