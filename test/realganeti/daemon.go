@@ -74,6 +74,24 @@ func startUpdater(ctx context.Context, program, url, dir string, addresses []str
 	return c, nil
 }
 
+// awaitFirst waits until the updater has finished a refresh: then the tables are there, and nobody changes them any more.
+func (c *cache) awaitFirst(ctx context.Context) error {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		r, _, err := c.refreshesAfter(0)
+		if err != nil {
+			return err
+		}
+		if r.good+r.countFailed() > 0 {
+			return nil
+		}
+		if err := pause(limited, lookAgain); err != nil {
+			return fmt.Errorf("waiting for the first refresh of the updater on %s (its log: %s): %w", c.name, c.log, err)
+		}
+	}
+}
+
 // stop ends the updater as systemd would; it has to end by itself, and with status 0.
 func (c *cache) stop() error {
 	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -99,7 +117,7 @@ type refreshes struct {
 // refreshesAfter reads the log from an offset on.
 func (c *cache) refreshesAfter(offset int64) (r refreshes, end int64, err error) {
 	r.failed = map[string]int{}
-	f, err := os.Open(c.log)
+	f, err := os.Open(c.log) //nolint:gosec // the trial's own file
 	if err != nil {
 		return r, 0, fmt.Errorf("reading the updater's log: %w", err)
 	}

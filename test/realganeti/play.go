@@ -100,6 +100,11 @@ func prepare(ctx context.Context, o options, dir string) (t *trial, stop func() 
 		stops = append(stops, c.stop)
 		t.caches = append(t.caches, c)
 	}
+	for _, c := range t.caches {
+		if err := c.awaitFirst(ctx); err != nil {
+			return nil, stop, err
+		}
+	}
 	return t, stop, nil
 }
 

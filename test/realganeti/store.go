@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/lib/pq"
+	_ "github.com/lib/pq"
 	_ "modernc.org/sqlite"
 )
 
@@ -54,22 +54,8 @@ type record struct {
 	quarantined int
 }
 
-// look reads everything in one transaction. An updater that has just been started may be changing the schema, and of two
-// that want each other's tables PostgreSQL ends one: then it looks again.
+// look reads everything in one transaction.
 func (s *store) look(ctx context.Context, after int64) (r record, err error) {
-	for {
-		r, err = s.lookOnce(ctx, after)
-		var refused *pq.Error
-		if ctx.Err() != nil || !errors.As(err, &refused) || refused.Code != deadlock {
-			return r, err
-		}
-	}
-}
-
-// deadlock is PostgreSQL's SQLSTATE for the one that was ended.
-const deadlock = "40P01"
-
-func (s *store) lookOnce(ctx context.Context, after int64) (r record, err error) {
 	options := &sql.TxOptions{ReadOnly: true, Isolation: sql.LevelRepeatableRead}
 	if s.dialect == "sqlite" {
 		options = nil // a transaction of SQLite is consistent anyhow
