@@ -18,9 +18,37 @@ type debian struct{ root string }
 
 // bootstrap installs a minimal Debian, with the systemd that every server has.
 func bootstrap(ctx context.Context, o options, root string) (debian, error) {
+	if o.mirror == "" {
+		var err error
+		if o.mirror, err = ownMirror(ctx, o.suite); err != nil {
+			return debian{}, err
+		}
+	}
 	_, err := command(ctx, "mmdebstrap", "--quiet", "--variant=apt", "--include=systemd", "--format=directory",
 		`--aptopt=Acquire::Languages "none"`, "--dpkgopt=force-unsafe-io", o.suite, root, o.mirror)
 	return debian{root}, err
+}
+
+// ownMirror is where this machine's apt gets a release from. Without its lists, as in a new container, apt does not say.
+func ownMirror(ctx context.Context, suite string) (string, error) {
+	mirror, err := mirrorOf(ctx, suite)
+	if err != nil || mirror != "" {
+		return mirror, err
+	}
+	if _, err := command(ctx, "apt-get", "-qq", "update"); err != nil {
+		return "", err
+	}
+	mirror, err = mirrorOf(ctx, suite)
+	if err == nil && mirror == "" {
+		err = fmt.Errorf("this machine's apt has no source of %s: give a mirror with -mirror", suite)
+	}
+	return mirror, err
+}
+
+func mirrorOf(ctx context.Context, suite string) (string, error) {
+	found, err := command(ctx, "apt-get", "indextargets", "--format", "$(REPO_URI)", "Identifier: Packages", "Release: "+suite)
+	mirror, _, _ := strings.Cut(found, "\n")
+	return mirror, err
 }
 
 // inside gives the command that runs the program in the system as root, in a world of mounts of its own, so that none is

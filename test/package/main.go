@@ -35,7 +35,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	f := flag.NewFlagSet("package", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.suite, "suite", "bookworm", "`release` of Debian to install on")
-	f.StringVar(&o.mirror, "mirror", "http://deb.debian.org/debian", "`URL` of a mirror that has it")
+	f.StringVar(&o.mirror, "mirror", "", "`URL` of a mirror that has it (default: where this machine's apt gets it)")
 	f.BoolVar(&o.keep, "keep", false, "leave the folder with that Debian, to look at")
 	if err := f.Parse(args); err != nil {
 		return 2
