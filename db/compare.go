@@ -19,7 +19,7 @@ func (a *applier) flushChunk(ctx context.Context) error {
 	if err := cmp.Or(err, a.settle()); err != nil {
 		return err
 	}
-	a.begin(func() (written, error) { return d.store(ctx, a.x, a.t) })
+	a.startWriting(ctx, d)
 	if a.reader == nil {
 		return a.settle()
 	}
@@ -28,11 +28,7 @@ func (a *applier) flushChunk(ctx context.Context) error {
 
 // compare tells what of the rows has to be written, and notes the changes of those that are on record.
 func (a *applier) compare(ctx context.Context, rows []Row) (*difference, error) {
-	uuids := make([]string, len(rows))
-	for i, row := range rows {
-		uuids[i] = row.Base().UUID
-	}
-	known, err := a.existing(ctx, uuids)
+	known, err := a.existing(ctx, uuidsOf(rows))
 	if err != nil {
 		return nil, err
 	}
@@ -156,11 +152,7 @@ func (a *applier) compareInfo(ctx context.Context, known map[string]Row, rows []
 	if len(rows) == 0 {
 		return nil, nil
 	}
-	uuids := make([]string, len(rows))
-	for i, row := range rows {
-		uuids[i] = row.Base().UUID
-	}
-	before, err := a.infos(ctx, uuids)
+	before, err := a.infos(ctx, uuidsOf(rows))
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ const postgresLimits = `
 SELECT set_config(name, value, true)
 FROM (VALUES ('lock_timeout', '30s'), ('idle_in_transaction_session_timeout', '30s'),
              ('plan_cache_mode', 'force_generic_plan')) AS limits (name, value)
-WHERE current_setting(name) IN ('0', 'auto')`
+WHERE current_setting(name, true) IN ('0', 'auto')`
 
 func postgresDialect() *dialect {
 	return &dialect{

@@ -57,16 +57,12 @@ func (d *difference) ids(ctx context.Context, x *txn, t *table) (map[string]int6
 	if len(d.created) == 0 {
 		return nil, nil
 	}
-	uuids := make([]string, len(d.created))
-	for i, row := range d.created {
-		uuids[i] = row.Base().UUID
-	}
 	var ids []struct {
 		ID   int64  `db:"id"`
 		UUID string `db:"uuid"`
 	}
 	query := "SELECT id, uuid FROM " + t.name + " WHERE cluster_id = ? AND " + x.d.in("uuid")
-	if err := x.all(ctx, &ids, query, d.clusterID, x.d.list(uuids)); err != nil {
+	if err := x.all(ctx, &ids, query, d.clusterID, x.d.list(uuidsOf(d.created))); err != nil {
 		return nil, fmt.Errorf("reading the ids of new rows: %w", err)
 	}
 	byUUID := make(map[string]int64, len(ids))
@@ -76,8 +72,16 @@ func (d *difference) ids(ctx context.Context, x *txn, t *table) (map[string]int6
 	return byUUID, nil
 }
 
-// begin has a difference written in a goroutine of its own. Until settle nothing else may use the transaction.
-func (a *applier) begin(store func() (written, error)) {
+func uuidsOf(rows []Row) []string {
+	uuids := make([]string, len(rows))
+	for i, row := range rows {
+		uuids[i] = row.Base().UUID
+	}
+	return uuids
+}
+
+// startWriting has a difference written in a goroutine of its own. Until settle nothing else may use the transaction.
+func (a *applier) startWriting(ctx context.Context, d *difference) {
 	done := make(chan written, 1)
 	a.writing = done
 	go func() {
@@ -86,7 +90,7 @@ func (a *applier) begin(store func() (written, error)) {
 			s.panic = recover()
 			done <- s
 		}()
-		s, s.err = store()
+		s, s.err = d.store(ctx, a.x, a.t)
 	}()
 }
 

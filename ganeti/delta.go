@@ -75,7 +75,12 @@ func (d *Delta) Index(keys, ghosts []string) *Index {
 	}
 	x.partial = len(keys) < d.Changed() || slices.Contains(keys, "")
 	shared := d.shared(keys)
-	l := newEntryList(d.Items, len(d.known.keys))
+	size := 0
+	for _, i := range d.order {
+		_, key := d.remembered(int(i), keys)
+		size += len(key)
+	}
+	l := newEntryList(d.Items, size)
 	for _, i := range d.order {
 		m, key := d.remembered(int(i), keys)
 		switch {

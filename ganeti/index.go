@@ -51,7 +51,7 @@ type entryList struct {
 	keys    strings.Builder
 }
 
-// newEntryList has room for so many entries, and bytes of keys.
+// newEntryList has room for so many entries, and bytes of keys: as many as there will be, since all of it stays in memory.
 func newEntryList(entries, keys int) *entryList {
 	l := &entryList{entries: make([]entry, 0, entries)}
 	l.keys.Grow(keys)
