@@ -97,35 +97,36 @@ func (a *applier) run(ctx context.Context) error {
 	return a.finish(ctx, decision)
 }
 
-// finish appends the changes, stamps the freshness and notifies.
+// finish stamps the freshness, appends the changes and notifies.
 func (a *applier) finish(ctx context.Context, decision Decision) error {
-	last, err := a.recordChanges(ctx)
-	if err != nil {
-		return err
-	}
 	if len(a.out.Withheld) > 0 {
 		a.out.Error, a.out.Reason = decision.Error, decision.Reason
 	}
 	a.out.Generation = a.fresh.Generation
-	if a.out.RowsWritten > 0 {
-		a.fresh.Generation++
-	}
 	if a.snap.DryRun {
+		if err := a.publish(ctx); err != nil {
+			return err
+		}
 		return errRollback
 	}
-	a.out.Generation = a.fresh.Generation
 	if len(a.out.Withheld) > 0 {
 		a.fresh.withhold(a.snap.touch(), decision)
 	} else {
 		a.fresh.succeed(a.snap.touch())
 	}
-	if err := a.fresh.save(ctx, a.x); err != nil {
+	if err := a.moveOn(ctx); err != nil {
 		return err
 	}
-	if a.out.RowsWritten == 0 {
-		return nil
+	return a.publish(ctx)
+}
+
+// moveOn saves the freshness, of the next generation if rows were written.
+func (a *applier) moveOn(ctx context.Context) error {
+	if a.out.RowsWritten > 0 {
+		a.fresh.Generation++
 	}
-	return notify(ctx, a.x, a.snap.ClusterID, a.snap.Kind, last)
+	a.out.Generation = a.fresh.Generation
+	return a.fresh.save(ctx, a.x)
 }
 
 // lock takes the lock and checks that the snapshot was compared with the record that is there.

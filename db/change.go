@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -97,107 +96,4 @@ func (s *Store) Changes(ctx context.Context, after int64, limit int) ([]Change, 
 		return nil, fmt.Errorf("reading the changes after %d: %w", after, err)
 	}
 	return decodeChanges(rows)
-}
-
-// recordChanges appends the noted changes and those of the straight load; it returns the newest id, 0 for none. It comes
-// last in a transaction, because from here on the others have to wait.
-func (a *applier) recordChanges(ctx context.Context) (int64, error) {
-	if a.unfit != nil {
-		return 0, a.unfit
-	}
-	if len(a.changes) == 0 && a.out.Created == 0 {
-		return 0, nil
-	}
-	if err := a.syncOwners(ctx); err != nil {
-		return 0, err
-	}
-	if a.x.d.sequencer != "" {
-		if _, err := a.x.exec(ctx, a.x.d.sequencer); err != nil {
-			return 0, fmt.Errorf("waiting to append changes: %w", err)
-		}
-	}
-	var before int64
-	if a.snap.Explain {
-		var err error
-		if before, err = lastChange(ctx, a.x); err != nil {
-			return 0, err
-		}
-	}
-	if a.cold {
-		// Every row of the cluster is new. Their ids are known to the database alone.
-		_, err := a.x.exec(ctx, `
-INSERT INTO changes (cluster_id, kind, object_id, uuid, name, op, observed_at)
-SELECT cluster_id, `+a.x.d.cast("?", "text")+`, id, uuid, name, `+a.x.d.cast("?", "text")+`, observed_at
-FROM `+a.t.name+` WHERE cluster_id = ? ORDER BY id`, a.snap.Kind, OpCreated, a.snap.ClusterID)
-		if err != nil {
-			return 0, fmt.Errorf("appending changes: %w", err)
-		}
-	}
-	if err := insertChanges(ctx, a.x, a.changes); err != nil {
-		return 0, err
-	}
-	if a.snap.Explain {
-		var err error
-		if a.out.Changes, err = changesSince(ctx, a.x, a.snap.ClusterID, before); err != nil {
-			return 0, err
-		}
-	}
-	return lastChange(ctx, a.x)
-}
-
-func lastChange(ctx context.Context, x *txn) (int64, error) {
-	var id int64
-	if err := x.get(ctx, &id, "SELECT coalesce(max(id), 0) FROM changes"); err != nil {
-		return 0, fmt.Errorf("reading the last change: %w", err)
-	}
-	return id, nil
-}
-
-// changesSince reads the transaction's own entries.
-func changesSince(ctx context.Context, x *txn, clusterID, before int64) ([]Change, error) {
-	var rows []changeRow
-	if err := x.all(ctx, &rows, selectChanges+" WHERE cluster_id = ? AND id > ? ORDER BY id", clusterID, before); err != nil {
-		return nil, fmt.Errorf("reading the changes made: %w", err)
-	}
-	return decodeChanges(rows)
-}
-
-func insertChanges(ctx context.Context, x *txn, changes []changeRow) error {
-	if len(changes) == 0 {
-		return nil
-	}
-	columns := changeColumns()
-	if len(changes) <= valuesRows {
-		args := make([]any, 0, len(changes)*len(columns))
-		for i := range changes {
-			args = x.d.arguments(args, changes[i].pointers())
-		}
-		if _, err := x.exec(ctx, valuesStatement("changes", columns, len(changes), ""), args...); err != nil {
-			return fmt.Errorf("appending %d changes: %w", len(changes), err)
-		}
-		return nil
-	}
-	load, err := x.d.load(ctx, x, "changes", columns)
-	if err != nil {
-		return err
-	}
-	for i := range changes {
-		if err := load.add(ctx, changes[i].pointers()); err != nil {
-			return joinClose(ctx, err, load)
-		}
-	}
-	if err := load.close(ctx); err != nil {
-		return fmt.Errorf("appending %d changes: %w", len(changes), err)
-	}
-	return nil
-}
-
-// notify tells listeners that a transaction wrote rows of a kind.
-func notify(ctx context.Context, x *txn, clusterID int64, k Kind, change int64) error {
-	payload := `{"cluster_id":` + strconv.FormatInt(clusterID, 10) + `,"kind":"` + string(k) +
-		`","change_id":` + strconv.FormatInt(change, 10) + `}`
-	if err := x.d.notify(ctx, x, payload); err != nil {
-		return fmt.Errorf("notifying: %w", err)
-	}
-	return nil
 }

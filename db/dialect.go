@@ -22,8 +22,6 @@ type dialect struct {
 	forUpdate string
 	// skipLocked is forUpdate without waiting: rows that others have locked are not selected.
 	skipLocked string
-	// sequencer is run before changes are appended, so that their ids become visible in ascending order.
-	sequencer string
 	// schemaTable counts the tables named like the version table that unqualified names reach.
 	schemaTable string
 	// clock is the database's time as an expression; clockPlus is that so many seconds later, with one placeholder.
@@ -58,8 +56,9 @@ type dialect struct {
 	setDigests func(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) error
 	// setLastID makes a table give out the ids above this one.
 	setLastID func(ctx context.Context, x *txn, table string, id int64) error
-	// notify tells listeners, where the database can.
-	notify func(ctx context.Context, x *txn, payload string) error
+	// publish appends entries to changes, so that ids become visible in ascending order, and tells listeners, where the
+	// database can. Without entries it only tells them.
+	publish func(ctx context.Context, x *txn, e *entries) (idRange, error)
 	// endSessions ends sessions that still write in the name of leases whose holder was not heard of for the lease time.
 	endSessions func(ctx context.Context, x *txn, clusters []string) (int64, error)
 	// limits is run at the beginning of each transaction to bound its waiting, where the database can.

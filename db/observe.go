@@ -77,20 +77,14 @@ func (a *applier) observe(ctx context.Context, o Observation) error {
 	if err != nil {
 		return err
 	}
-	last, err := a.recordChanges(ctx)
-	if err != nil {
-		return err
-	}
 	a.out.Generation = a.fresh.Generation
 	if a.out.RowsWritten == 0 {
 		return nil
 	}
-	a.fresh.Generation++
-	a.out.Generation = a.fresh.Generation
-	if err := a.fresh.save(ctx, a.x); err != nil {
+	if err := a.moveOn(ctx); err != nil {
 		return err
 	}
-	return notify(ctx, a.x, o.ClusterID, o.Kind, last)
+	return a.publish(ctx)
 }
 
 func (a *applier) observeItem(ctx context.Context, item Item) error {

@@ -38,15 +38,12 @@ WHERE current_setting(name, true) IN ('0', 'auto')`
 
 func postgresDialect() *dialect {
 	return &dialect{
-		name:       "postgres",
-		goose:      goose.DialectPostgres,
-		replicas:   true,
-		script:     postgresScript,
-		forUpdate:  " FOR UPDATE",
-		skipLocked: " FOR UPDATE SKIP LOCKED",
-		// The oid of the table as the key: unique in the database without claiming a number. Held until commit, so
-		// keep it short: changes are appended last.
-		sequencer:    "SELECT pg_advisory_xact_lock('changes'::regclass::oid::bigint)",
+		name:         "postgres",
+		goose:        goose.DialectPostgres,
+		replicas:     true,
+		script:       postgresScript,
+		forUpdate:    " FOR UPDATE",
+		skipLocked:   " FOR UPDATE SKIP LOCKED",
 		schemaTable:  "SELECT count(to_regclass(?))",
 		clock:        "clock_timestamp()",
 		clockPlus:    "clock_timestamp() + make_interval(secs => CAST(? AS double precision))",
@@ -69,10 +66,7 @@ func postgresDialect() *dialect {
 			_, err := x.exec(ctx, "SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", table, id)
 			return err
 		},
-		notify: func(ctx context.Context, x *txn, payload string) error {
-			_, err := x.exec(ctx, "SELECT pg_notify(?, ?)", Channel, payload)
-			return err
-		},
+		publish:     postgresPublish,
 		endSessions: postgresEndSessions,
 		limits:      postgresLimits,
 		retryable:   postgresRetryable,

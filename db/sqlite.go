@@ -44,7 +44,7 @@ func sqliteDialect() *dialect {
 		upserts:     sqliteUpserts,
 		setDigests:  sqliteSetDigests,
 		setLastID:   sqliteSetLastID,
-		notify:      func(context.Context, *txn, string) error { return nil },
+		publish:     sqlitePublish,
 		retryable:   func(err error) bool { return sqliteTrouble(err) == TroubleLocked },
 	}
 }

@@ -11,12 +11,33 @@ import (
 // every single value, and no temporary table, whose making and unmaking costs more than a hundred rows do. All of them are
 // in memory three times meanwhile: callers give a chunk at a time.
 func postgresUpserts(t *table, rows []Row) []statement {
-	arrays := make([]*array, len(t.written))
-	for i, p := range t.writePointers(t.zero()) {
-		arrays[i] = newArray(elementOf(p), len(rows))
+	fields := t.writePointers(t.zero())
+	values, arrays := unnest(t.written, fields)
+	return []statement{{
+		query: "INSERT INTO " + t.name + " (" + strings.Join(t.written, ", ") + ") SELECT " + values + " FROM " + arrays + onConflict(t),
+		args:  arraysOf(fields, len(rows), func(i int) []any { return t.writePointers(rows[i]) }),
+	}}
+}
+
+// unnest names what a statement selects, and from what, to get the rows that arraysOf takes apart.
+func unnest(columns []string, fields []any) (values, from string) {
+	selected, arrays := make([]string, len(columns)), make([]string, len(columns))
+	for i, c := range columns {
+		selected[i] = "u." + c + castOf(fields[i])
+		arrays[i] = "?::" + elementOf(fields[i]).name + "[]"
 	}
-	for _, row := range rows {
-		for i, p := range t.writePointers(row) {
+	return strings.Join(selected, ", "),
+		"unnest(" + strings.Join(arrays, ", ") + ") WITH ORDINALITY AS u (" + strings.Join(columns, ", ") + ", place)"
+}
+
+// arraysOf gives one array for each column, of rows that are given as pointers to their fields.
+func arraysOf(fields []any, rows int, row func(i int) []any) []any {
+	arrays := make([]*array, len(fields))
+	for i, p := range fields {
+		arrays[i] = newArray(elementOf(p), rows)
+	}
+	for r := range rows {
+		for i, p := range row(r) {
 			arrays[i].add(p)
 		}
 	}
@@ -24,31 +45,7 @@ func postgresUpserts(t *table, rows []Row) []statement {
 	for i, a := range arrays {
 		args[i] = a.bytes()
 	}
-	return []statement{{unnestStatement(t), args}}
-}
-
-// unnestStatement upserts from arrays, one for each written column.
-func unnestStatement(t *table) string {
-	fields := t.writePointers(t.zero())
-	var b strings.Builder
-	b.WriteString("INSERT INTO " + t.name + " (" + strings.Join(t.written, ", ") + ") SELECT ")
-	for i, column := range t.written {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("u." + column)
-		b.WriteString(castOf(fields[i]))
-	}
-	b.WriteString(" FROM unnest(")
-	for i, p := range fields {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString("?::" + elementOf(p).name + "[]")
-	}
-	b.WriteString(") AS u (" + strings.Join(t.written, ", ") + ")")
-	b.WriteString(onConflict(t))
-	return b.String()
+	return args
 }
 
 // element is the type of an array's elements: its name, and its oid in the catalog pg_type.

@@ -1,0 +1,68 @@
+package db
+
+import (
+	"context"
+	"fmt"
+)
+
+// entries are what a transaction appends to changes.
+type entries struct {
+	clusterID int64
+	kind      Kind
+	rows      []changeRow
+	// loaded is a table that holds nothing of the cluster but new rows: their ids are known to the database alone.
+	loaded string
+}
+
+// idRange is the first and the last id that entries got; zeros when there were none.
+type idRange struct {
+	First int64 `db:"first"`
+	Last  int64 `db:"last"`
+}
+
+// publish appends the noted changes and those of the straight load, and tells listeners that rows were written. It comes
+// last in a transaction, because from here on the others have to wait.
+func (a *applier) publish(ctx context.Context) error {
+	if a.unfit != nil {
+		return a.unfit
+	}
+	e := entries{clusterID: a.snap.ClusterID, kind: a.snap.Kind, rows: a.changes}
+	if a.cold && a.out.Created > 0 {
+		e.loaded = a.t.name
+	}
+	some := len(e.rows) > 0 || e.loaded != ""
+	if !some && a.out.RowsWritten == 0 {
+		return nil
+	}
+	if some {
+		if err := a.syncOwners(ctx); err != nil {
+			return err
+		}
+	}
+	ids, err := a.x.d.publish(ctx, a.x, &e)
+	if err != nil {
+		return fmt.Errorf("appending %d changes: %w", len(e.rows), err)
+	}
+	if a.snap.Explain && some {
+		a.out.Changes, err = appended(ctx, a.x, e.clusterID, ids)
+	}
+	return err
+}
+
+// appended reads the transaction's own entries.
+func appended(ctx context.Context, x *txn, clusterID int64, ids idRange) ([]Change, error) {
+	var rows []changeRow
+	query := selectChanges + " WHERE cluster_id = ? AND id BETWEEN ? AND ? ORDER BY id"
+	if err := x.all(ctx, &rows, query, clusterID, ids.First, ids.Last); err != nil {
+		return nil, fmt.Errorf("reading the changes made: %w", err)
+	}
+	return decodeChanges(rows)
+}
+
+// insertLoaded appends an entry for each row of a table that was loaded straight. Its arguments are kind, operation and
+// cluster.
+func insertLoaded(d *dialect, table, from string) string {
+	return `INSERT INTO changes (cluster_id, kind, object_id, uuid, name, op, observed_at)
+SELECT r.cluster_id, ` + d.cast("?", "text") + ", r.id, r.uuid, r.name, " + d.cast("?", "text") + `, r.observed_at
+FROM ` + from + table + ` r WHERE r.cluster_id = ? ORDER BY r.id`
+}
