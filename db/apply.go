@@ -48,7 +48,7 @@ type applier struct {
 	reader querier
 	t      *table
 	snap   *Snapshot
-	fresh  Freshness
+	locked locked
 	out    Outcome
 	// owners are the patterns of tags that grant permissions.
 	owners []OwnerTag
@@ -102,7 +102,7 @@ func (a *applier) finish(ctx context.Context, decision Decision) error {
 	if len(a.out.Withheld) > 0 {
 		a.out.Error, a.out.Reason = decision.Error, decision.Reason
 	}
-	a.out.Generation = a.fresh.Generation
+	a.out.Generation = a.locked.Generation
 	if a.snap.DryRun {
 		if err := a.publish(ctx); err != nil {
 			return err
@@ -110,9 +110,9 @@ func (a *applier) finish(ctx context.Context, decision Decision) error {
 		return errRollback
 	}
 	if len(a.out.Withheld) > 0 {
-		a.fresh.withhold(a.snap.touch(), decision)
+		a.locked.withhold(a.snap.touch(), decision)
 	} else {
-		a.fresh.succeed(a.snap.touch())
+		a.locked.succeed(a.snap.touch())
 	}
 	if err := a.moveOn(ctx); err != nil {
 		return err
@@ -123,35 +123,27 @@ func (a *applier) finish(ctx context.Context, decision Decision) error {
 // moveOn saves the freshness, of the next generation if rows were written.
 func (a *applier) moveOn(ctx context.Context) error {
 	if a.out.RowsWritten > 0 {
-		a.fresh.Generation++
+		a.locked.Generation++
 	}
-	a.out.Generation = a.fresh.Generation
-	return a.fresh.save(ctx, a.x)
+	a.out.Generation = a.locked.Generation
+	return a.locked.save(ctx, a.x)
 }
 
 // lock takes the lock and checks that the snapshot was compared with the record that is there.
 func (a *applier) lock(ctx context.Context) error {
 	var err error
-	if a.fresh, err = lockFreshness(ctx, a.x, a.snap.ClusterID, a.snap.Kind, a.snap.Lease); err != nil {
+	k := kindLock{clusterID: a.snap.ClusterID, kind: a.snap.Kind, lease: a.snap.Lease, table: a.t.name}
+	if a.locked, err = lockKind(ctx, a.x, k); err != nil {
 		return err
 	}
-	if a.fresh.Generation != a.snap.Generation {
+	if a.locked.Generation != a.snap.Generation {
 		return fmt.Errorf("generation %d is on record, the snapshot was compared with %d: %w",
-			a.fresh.Generation, a.snap.Generation, ErrConflict)
+			a.locked.Generation, a.snap.Generation, ErrConflict)
 	}
-	if a.fresh.SnapshotAt != nil && a.fresh.SnapshotAt.After(a.snap.StartedAt) {
+	if a.locked.SnapshotAt != nil && a.locked.SnapshotAt.After(a.snap.StartedAt) {
 		return fmt.Errorf("a newer snapshot was applied: %w", ErrConflict)
 	}
-	if a.snap.Changed == nil || len(a.snap.Missing) > 0 { // something of the cluster is on record
-		return nil
-	}
-	var rows int
-	err = a.x.get(ctx, &rows, "SELECT count(*) FROM (SELECT 1 FROM "+a.t.name+" WHERE cluster_id = ? LIMIT 1) one",
-		a.snap.ClusterID)
-	if err != nil {
-		return fmt.Errorf("looking for rows: %w", err)
-	}
-	a.cold = rows == 0
+	a.cold = !a.locked.Filled
 	return nil
 }
 

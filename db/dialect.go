@@ -46,8 +46,9 @@ type dialect struct {
 	cast func(expr, typ string) string
 	// argument turns a pointer to a field into a statement's argument.
 	argument func(ptr any) any
-	// fingerprints reads what a query of uuid, digest and id gives, or nil when that has to be read row by row.
-	fingerprints func(ctx context.Context, reader *pool, query string, args []any) ([]Fingerprint, error)
+	// fingerprints reads what a query of uuid, digest and id gives, with the generation, or is not ok when that has to be
+	// read row by row.
+	fingerprints func(ctx context.Context, reader *pool, query string, args []any) (f Fingerprints, ok bool, err error)
 	// load streams rows into a table.
 	load func(ctx context.Context, x *txn, table string, columns []string) (loader, error)
 	// upserts insert rows or update those with the same cluster and uuid.

@@ -17,23 +17,20 @@ import (
 //
 // They come in the order in which they were first stored: Ganeti's, but for what was added to a cluster since.
 func (s *Store) Fingerprints(ctx context.Context, clusterID int64, k Kind) (Fingerprints, error) {
-	var f Fingerprints
-	query, args, err := s.fingerprintQuery(clusterID, k)
+	items, args, err := s.fingerprintQuery(clusterID, k)
 	if err != nil {
-		return f, err
+		return Fingerprints{}, err
 	}
-	// The generation is read first: should a writer come between, the snapshot conflicts instead of being compared
-	// with a record it does not know.
-	err = s.reader.GetContext(ctx, &f.Generation, s.reader.Rebind(
-		"SELECT coalesce(max(generation), 0) FROM freshness WHERE cluster_id = ? AND kind = ?"), clusterID, k)
+	f, err := s.fingerprints(ctx, items, args, clusterID, k)
 	if err != nil {
-		return f, fmt.Errorf("reading the generation of kind %s of cluster %d: %w", k, clusterID, err)
-	}
-	if f.Items, err = s.fingerprints(ctx, query, args); err != nil {
 		return f, fmt.Errorf("reading the fingerprints of kind %s of cluster %d: %w", k, clusterID, err)
 	}
 	return f, nil
 }
+
+// selectGeneration comes before the items or with them: should a writer come between, the snapshot conflicts instead of
+// being compared with a record it does not know.
+const selectGeneration = "SELECT coalesce(max(generation), 0) FROM freshness WHERE cluster_id = ? AND kind = ?"
 
 func (s *Store) fingerprintQuery(clusterID int64, k Kind) (string, []any, error) {
 	if k == KindCluster {
@@ -52,14 +49,19 @@ ORDER BY id`,
 		[]any{clusterID, clusterID, k, clusterID, k}, nil
 }
 
-func (s *Store) fingerprints(ctx context.Context, query string, args []any) ([]Fingerprint, error) {
+func (s *Store) fingerprints(ctx context.Context, query string, args []any, clusterID int64, k Kind) (f Fingerprints, err error) {
 	if s.d.fingerprints != nil {
-		items, err := s.d.fingerprints(ctx, s.reader, query, args)
-		if err != nil || items != nil {
-			return items, err
+		args := append([]any{clusterID, k}, args...)
+		f, ok, err := s.d.fingerprints(ctx, s.reader, query, args)
+		if err != nil || ok {
+			return f, err
 		}
 	}
-	return readFingerprints(ctx, s.reader, query, args)
+	if err := s.reader.GetContext(ctx, &f.Generation, s.reader.Rebind(selectGeneration), clusterID, k); err != nil {
+		return f, err
+	}
+	f.Items, err = readFingerprints(ctx, s.reader, query, args)
+	return f, err
 }
 
 func readFingerprints(ctx context.Context, reader *pool, query string, args []any) (items []Fingerprint, err error) {
@@ -85,24 +87,26 @@ func readFingerprints(ctx context.Context, reader *pool, query string, args []an
 const separator = "\x1f"
 
 // postgresFingerprints has the server put all of them into one row: the driver's work on each of 10,000 rows takes longer
-// than reading them does, and so does the work on both sides on an array of them. It gives nil when a key holds the
-// separator.
-func postgresFingerprints(ctx context.Context, reader *pool, query string, args []any) ([]Fingerprint, error) {
+// than reading them does, and so does the work on both sides on an array of them. The first two arguments are those of
+// selectGeneration. It is not ok when a key holds the separator.
+func postgresFingerprints(ctx context.Context, reader *pool, query string, args []any) (f Fingerprints, ok bool, err error) {
 	var all struct {
-		Keys    string `db:"keys"`
-		Digests []byte `db:"digests"`
+		Generation int64  `db:"generation"`
+		Keys       string `db:"keys"`
+		Digests    []byte `db:"digests"`
 	}
-	query = "SELECT coalesce(string_agg(uuid, chr(31)), '') AS keys, string_agg(digest, '') AS digests FROM (" + query + ") prints"
+	query = "SELECT (" + selectGeneration + ") AS generation, coalesce(string_agg(uuid, chr(31)), '') AS keys," +
+		" string_agg(digest, '') AS digests FROM (" + query + ") prints"
 	if err := reader.GetContext(ctx, &all, reader.Rebind(query), args...); err != nil {
-		return nil, err
+		return f, false, err
 	}
-	items := make([]Fingerprint, len(all.Digests)/len(Fingerprint{}.Digest))
-	if strings.Count(all.Keys, separator) >= max(len(items), 1) {
-		return nil, nil
+	f = Fingerprints{all.Generation, make([]Fingerprint, len(all.Digests)/len(Fingerprint{}.Digest))}
+	if strings.Count(all.Keys, separator) >= max(len(f.Items), 1) {
+		return f, false, nil
 	}
-	for i := range items {
-		items[i].Key, all.Keys, _ = strings.Cut(all.Keys, separator)
-		all.Digests = all.Digests[copy(items[i].Digest[:], all.Digests):]
+	for i := range f.Items {
+		f.Items[i].Key, all.Keys, _ = strings.Cut(all.Keys, separator)
+		all.Digests = all.Digests[copy(f.Items[i].Digest[:], all.Digests):]
 	}
-	return items, nil
+	return f, true, nil
 }

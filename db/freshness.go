@@ -70,42 +70,6 @@ func (s *Store) Freshness(ctx context.Context, clusterID int64) (map[Kind]Freshn
 	return fresh, nil
 }
 
-// lockFreshness locks the row of a (cluster, kind), making it first when there is none. It is the lock of everything
-// that writes objects of that kind; who writes in the name of a lease must still have it. ErrNotFound, ErrDisabled,
-// ErrLeaseLost.
-func lockFreshness(ctx context.Context, x *txn, clusterID int64, k Kind, l *Lease) (Freshness, error) {
-	var enabled []bool
-	if err := x.all(ctx, &enabled, "SELECT enabled FROM clusters WHERE id = ?", clusterID); err != nil {
-		return Freshness{}, fmt.Errorf("reading the cluster: %w", err)
-	}
-	if len(enabled) == 0 {
-		return Freshness{}, fmt.Errorf("cluster %d: %w", clusterID, ErrNotFound)
-	}
-	if !enabled[0] {
-		return Freshness{}, ErrDisabled
-	}
-	if err := fence(ctx, x, clusterID, l); err != nil {
-		return Freshness{}, err
-	}
-	var rows []Freshness
-	for range 2 {
-		query := selectFreshness + " WHERE cluster_id = ? AND kind = ?" + x.d.forUpdate
-		if err := x.all(ctx, &rows, query, clusterID, k); err != nil {
-			return Freshness{}, fmt.Errorf("locking the freshness: %w", err)
-		}
-		if len(rows) == 1 {
-			rows[0].clean()
-			rows[0].LeaseToken = l.token()
-			return rows[0], nil
-		}
-		query = "INSERT INTO freshness (cluster_id, kind) VALUES (?, ?) ON CONFLICT (cluster_id, kind) DO NOTHING"
-		if _, err := x.exec(ctx, query, clusterID, k); err != nil {
-			return Freshness{}, fmt.Errorf("adding the freshness: %w", err)
-		}
-	}
-	return Freshness{}, errors.New("the freshness row vanishes as it is added")
-}
-
 const updateFreshness = `
 UPDATE freshness
 SET attempted_at = ?, refreshed_at = ?, snapshot_at = ?, duration_ms = ?, bytes = ?, objects = ?, error = ?,
@@ -113,7 +77,7 @@ SET attempted_at = ?, refreshed_at = ?, snapshot_at = ?, duration_ms = ?, bytes 
     pending_digest = ?, pending_seen = ?, approved_count = ?, lease_token = ?
 WHERE cluster_id = ? AND kind = ?`
 
-// save writes a row that lockFreshness locked.
+// save writes a row that lockKind locked.
 func (f *Freshness) save(ctx context.Context, x *txn) error {
 	f.clean()
 	_, err := x.exec(ctx, updateFreshness, f.AttemptedAt, f.RefreshedAt, f.SnapshotAt, f.DurationMS, f.Bytes, f.Objects,
@@ -292,10 +256,11 @@ func (s *Store) RecordFailure(ctx context.Context, clusterID int64, f Failure) (
 	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
 		failures = 0
 		for _, k := range slices.Sorted(slices.Values(f.Kinds)) {
-			row, err := lockFreshness(ctx, x, clusterID, k, f.Lease)
+			locked, err := lockKind(ctx, x, kindLock{clusterID: clusterID, kind: k, lease: f.Lease})
 			if err != nil {
 				return err
 			}
+			row := &locked.Freshness
 			if row.SnapshotAt != nil && row.SnapshotAt.After(attempted) {
 				continue
 			}

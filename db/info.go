@@ -54,10 +54,10 @@ func (s *Store) ApplyInfo(ctx context.Context, in ClusterInfo) (Outcome, error) 
 
 func (a *applier) runInfo(ctx context.Context, in *ClusterInfo) error {
 	var err error
-	if a.fresh, err = lockFreshness(ctx, a.x, in.ClusterID, KindCluster, in.Lease); err != nil {
+	if a.locked, err = lockKind(ctx, a.x, kindLock{clusterID: in.ClusterID, kind: KindCluster, lease: in.Lease}); err != nil {
 		return err
 	}
-	if a.fresh.SnapshotAt != nil && a.fresh.SnapshotAt.After(in.StartedAt) {
+	if a.locked.SnapshotAt != nil && a.locked.SnapshotAt.After(in.StartedAt) {
 		return fmt.Errorf("a newer answer was applied: %w", ErrConflict)
 	}
 	var old Cluster

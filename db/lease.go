@@ -22,12 +22,20 @@ func fence(ctx context.Context, x *txn, clusterID int64, l *Lease) error {
 	if l == nil {
 		return nil
 	}
-	var held []int64
+	var tokens []int64
 	query := "SELECT token FROM leases WHERE cluster_id = ? AND holder = ?" + x.d.forUpdate
-	if err := x.all(ctx, &held, query, clusterID, l.Holder); err != nil {
+	if err := x.all(ctx, &tokens, query, clusterID, l.Holder); err != nil {
 		return fmt.Errorf("checking the lease: %w", err)
 	}
-	if len(held) == 0 || held[0] != l.Token {
+	if len(tokens) == 0 {
+		return l.check(nil)
+	}
+	return l.check(&tokens[0])
+}
+
+// check compares the lease with the token that its holder has; nil when it has none.
+func (l *Lease) check(token *int64) error {
+	if l != nil && (token == nil || *token != l.Token) {
 		return fmt.Errorf("token %d of %s: %w", l.Token, l.Holder, ErrLeaseLost)
 	}
 	return nil

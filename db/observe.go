@@ -59,15 +59,15 @@ func (s *Store) Observe(ctx context.Context, o Observation) (Outcome, error) {
 
 func (a *applier) observe(ctx context.Context, o Observation) error {
 	var err error
-	if a.fresh, err = lockFreshness(ctx, a.x, o.ClusterID, o.Kind, nil); err != nil {
+	if a.locked, err = lockKind(ctx, a.x, kindLock{clusterID: o.ClusterID, kind: o.Kind}); err != nil {
 		return err
 	}
 	switch {
-	case a.fresh.SnapshotAt != nil && a.fresh.SnapshotAt.After(a.snap.StartedAt):
+	case a.locked.SnapshotAt != nil && a.locked.SnapshotAt.After(a.snap.StartedAt):
 		// A newer complete answer has told of every object, of this one too. Rows that it found unchanged do not carry its
 		// time, so that their own would let this observation through.
 		a.out.Skipped = []string{o.key()}
-		a.out.Generation = a.fresh.Generation
+		a.out.Generation = a.locked.Generation
 		return nil
 	case o.Gone != "":
 		_, err = a.remove(ctx)
@@ -77,7 +77,7 @@ func (a *applier) observe(ctx context.Context, o Observation) error {
 	if err != nil {
 		return err
 	}
-	a.out.Generation = a.fresh.Generation
+	a.out.Generation = a.locked.Generation
 	if a.out.RowsWritten == 0 {
 		return nil
 	}

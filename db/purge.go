@@ -44,7 +44,7 @@ func (s *Store) purge(ctx context.Context, clusterID int64, t *table, before tim
 	var purged int64
 	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
 		// The lock keeps a snapshot from restoring a row while it is being deleted.
-		if _, err := lockFreshness(ctx, x, clusterID, t.kind, nil); err != nil {
+		if _, err := lockKind(ctx, x, kindLock{clusterID: clusterID, kind: t.kind}); err != nil {
 			return err
 		}
 		var err error

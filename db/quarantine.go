@@ -71,6 +71,9 @@ func (a *applier) flushQuarantine(ctx context.Context) error {
 // unchanged (it is in Missing) or was accepted now, and those without a key, because every snapshot reports such items
 // anew (see Fingerprints). Entries of this very snapshot stay.
 func (a *applier) releaseQuarantine(ctx context.Context) error {
+	if !a.locked.Quarantined {
+		return nil
+	}
 	var entries []struct {
 		ID     int64  `db:"id"`
 		UUID   string `db:"uuid"`
@@ -79,9 +82,6 @@ func (a *applier) releaseQuarantine(ctx context.Context) error {
 	query := "SELECT id, uuid, digest FROM quarantine WHERE cluster_id = ? AND kind = ?"
 	if err := a.x.all(ctx, &entries, query, a.snap.ClusterID, a.snap.Kind); err != nil {
 		return fmt.Errorf("reading the quarantine: %w", err)
-	}
-	if len(entries) == 0 {
-		return nil
 	}
 	missing := make(map[string]bool, len(a.snap.Missing))
 	for _, key := range a.snap.Missing {

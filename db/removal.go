@@ -24,7 +24,7 @@ func (a *applier) remove(ctx context.Context) (Decision, error) {
 	if a.keyless > 0 {
 		a.out.Withheld = keysOf(absent)
 		return Decision{
-			Pending: a.fresh.Pending,
+			Pending: a.locked.Pending,
 			Reason:  ReasonUnreadable,
 			Error: strconv.Itoa(len(absent)) + " removals withheld: the uuid of " + strconv.Itoa(a.keyless) +
 				" items cannot be read (see the table quarantine)",
@@ -89,8 +89,8 @@ func (a *applier) decide(ctx context.Context, absent []absentRow) (Decision, err
 	if a.snap.Guard == nil {
 		return Decision{Allow: true}, nil
 	}
-	approved := a.fresh.Approved
-	a.fresh.Approved = 0
+	approved := a.locked.Approved
+	a.locked.Approved = 0
 	if len(absent) <= approved {
 		return Decision{Allow: true}, nil
 	}
@@ -102,7 +102,7 @@ func (a *applier) decide(ctx context.Context, absent []absentRow) (Decision, err
 	decision := a.snap.Guard(Removals{
 		Live:    live - a.out.Created - a.out.Restored,
 		Absent:  keysOf(absent),
-		Pending: a.fresh.Pending,
+		Pending: a.locked.Pending,
 	})
 	if !decision.Allow && decision.Error == "" {
 		decision.Error = strconv.Itoa(len(absent)) + " removals withheld"

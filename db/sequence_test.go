@@ -2,7 +2,9 @@ package db_test
 
 import (
 	"testing"
+	"time"
 
+	"ganeticache/db"
 	"ganeticache/db/dbtest"
 )
 
@@ -22,19 +24,53 @@ func TestApply_AppendsInTurn(t *testing.T) {
 		_, err := s.Apply(t.Context(), snapshot(id, 0, 1, 0))
 		done <- err
 	}()
-	waiting := 0
-	for waiting == 0 {
-		select {
-		case err := <-done:
-			t.Fatalf("the second transaction did not wait (error %v)", err)
-		default:
-		}
-		const query = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE d.datname = current_database() AND locktype = 'advisory' AND NOT granted"
-		if err := s.DB().GetContext(t.Context(), &waiting, query); err != nil {
-			t.Fatal(err)
-		}
+	waitFor(t, s, "SELECT count(*) > 0 FROM pg_locks l JOIN pg_database d ON d.oid = l.database"+
+		" WHERE d.datname = current_database() AND locktype = 'advisory' AND NOT granted")
+	// What the second has drawn by now would be smaller than what the first draws yet.
+	const insert = "INSERT INTO changes (cluster_id, kind, object_id, uuid, name, op, observed_at)" +
+		" VALUES ($1, 'vm', 1, 'u', 'n', 'created', now()) RETURNING id"
+	var early, late int64
+	if err := first.GetContext(t.Context(), &early, insert, id); err != nil {
+		t.Fatal(err)
 	}
-	if err := first.Rollback(); err != nil {
+	if err := first.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if err := s.DB().GetContext(t.Context(), &late, "SELECT min(id) FROM changes WHERE uuid <> 'u'"); err != nil {
+		t.Fatal(err)
+	}
+	if late <= early {
+		t.Errorf("entry %d became visible after entry %d", late, early)
+	}
+}
+
+// Who locks a lease and a freshness row takes the lease first, or two of them could wait for each other.
+func TestApply_LocksTheLeaseFirst(t *testing.T) {
+	t.Parallel()
+	s := dbtest.Postgres(t)
+	id := oneCluster(t, s)
+	apply(t, s, snapshot(id, 0, 1, 0))
+	lease := must(s.Share(t.Context(), db.Replica{ID: "one", Host: "a", PID: 1, TTL: time.Hour}, []int64{id}))(t).Leases[0]
+	other := must(s.Writer().BeginTxx(t.Context(), nil))(t)
+	defer other.Rollback()
+	if _, err := other.ExecContext(t.Context(), "SELECT 1 FROM leases FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	snap := snapshot(id, 1, 1, 1)
+	snap.Lease = &lease
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.Apply(t.Context(), snap)
+		done <- err
+	}()
+	waitFor(t, s, "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+	if _, err := other.ExecContext(t.Context(), "SELECT 1 FROM freshness FOR UPDATE NOWAIT"); err != nil {
+		t.Errorf("who waits for the lease has locked the freshness: %v", err)
+	}
+	if err := other.Rollback(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-done; err != nil {
