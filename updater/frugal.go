@@ -5,8 +5,9 @@ import (
 	"sync"
 )
 
-// frugal has the garbage collector run at half the garbage while thousands of rows are applied: the database takes the time
-// then, and memory is what is left to save. At other times it would cost a fifth of the CPU.
+// frugal has the garbage collector run at half the garbage while a cluster of hundreds of rows is applied, and often several
+// at once: the database takes the time then, and memory is what is left to save. At other times it would cost a fifth of the
+// CPU.
 type frugal struct {
 	mu     sync.Mutex
 	begun  int
@@ -14,7 +15,7 @@ type frugal struct {
 }
 
 const (
-	frugalItems   = 1000
+	frugalItems   = 500
 	frugalPercent = 50
 )
 
