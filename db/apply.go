@@ -102,8 +102,8 @@ func (a *applier) finish(ctx context.Context, decision Decision) error {
 	if len(a.out.Withheld) > 0 {
 		a.out.Error, a.out.Reason = decision.Error, decision.Reason
 	}
-	a.out.Generation = a.locked.Generation
 	if a.snap.DryRun {
+		a.out.Generation = a.locked.Generation
 		if err := a.publish(ctx); err != nil {
 			return err
 		}

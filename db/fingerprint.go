@@ -17,11 +17,11 @@ import (
 //
 // They come in the order in which they were first stored: Ganeti's, but for what was added to a cluster since.
 func (s *Store) Fingerprints(ctx context.Context, clusterID int64, k Kind) (Fingerprints, error) {
-	items, args, err := s.fingerprintQuery(clusterID, k)
+	query, args, err := s.fingerprintQuery(clusterID, k)
 	if err != nil {
 		return Fingerprints{}, err
 	}
-	f, err := s.fingerprints(ctx, items, args, clusterID, k)
+	f, err := s.fingerprints(ctx, clusterID, k, query, args)
 	if err != nil {
 		return f, fmt.Errorf("reading the fingerprints of kind %s of cluster %d: %w", k, clusterID, err)
 	}
@@ -49,7 +49,7 @@ ORDER BY id`,
 		[]any{clusterID, clusterID, k, clusterID, k}, nil
 }
 
-func (s *Store) fingerprints(ctx context.Context, query string, args []any, clusterID int64, k Kind) (f Fingerprints, err error) {
+func (s *Store) fingerprints(ctx context.Context, clusterID int64, k Kind, query string, args []any) (f Fingerprints, err error) {
 	if s.d.fingerprints != nil {
 		args := append([]any{clusterID, k}, args...)
 		f, ok, err := s.d.fingerprints(ctx, s.reader, query, args)

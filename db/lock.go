@@ -33,7 +33,7 @@ type locked struct {
 // that writes objects of that kind; who writes in the name of a lease must still have it, and keeps it until the
 // transaction ends. ErrNotFound, ErrDisabled, ErrLeaseLost.
 //
-// Filled and Quarantined may be of a moment before the lock was got. Who has changed them in between has moved on the
+// Filled and Quarantined may be of a moment before the lock was got. Who has added something in between has moved on the
 // generation, which is the locked row's.
 func lockKind(ctx context.Context, x *txn, k kindLock) (locked, error) {
 	query, args := k.query(x.d)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/lib/pq"
 
 	"ganeticache/db"
@@ -171,14 +172,18 @@ func TestApply_Notifies(t *testing.T) {
 	}
 	id := oneCluster(t, s)
 	want := []string{}
-	for version, n := range []int{3, 3, 0} {
+	for version, n := range []int{3, 2500, 0} { // 2500 take several statements
 		snap := snapshot(id, int64(version), n, version)
+		snap.Explain = true
 		if n == 0 { // nothing new: no notification
 			snap.Generation = 2
 		}
 		out := apply(t, s, snap)
 		if out.RowsWritten > 0 {
-			last := must(s.Changes(t.Context(), 0, 100))(t)
+			last := must(s.Changes(t.Context(), 0, 10_000))(t)
+			if diff := cmp.Diff(last[len(last)-n:], out.Changes, cmpopts.IgnoreFields(db.Change{}, "Cluster")); diff != "" {
+				t.Errorf("the changes of version %d (-stored +told):\n%s", version, diff)
+			}
 			want = append(want, string(must(json.Marshal(map[string]any{"cluster_id": id, "kind": "vm", "change_id": last[len(last)-1].ID}))(t)))
 		}
 	}

@@ -14,14 +14,17 @@ type entries struct {
 	loaded string
 }
 
+// empty says that there is nothing to append.
+func (e *entries) empty() bool { return len(e.rows) == 0 && e.loaded == "" }
+
 // idRange is the first and the last id that entries got; zeros when there were none.
 type idRange struct {
 	First int64 `db:"first"`
 	Last  int64 `db:"last"`
 }
 
-// publish appends the noted changes and those of the straight load, and tells listeners that rows were written. It comes
-// last in a transaction, because from here on the others have to wait.
+// publish brings the grants from tags in step, appends the noted changes and those of the straight load, and tells listeners
+// that rows were written. It comes last in a transaction, because from here on the others have to wait.
 func (a *applier) publish(ctx context.Context) error {
 	if a.unfit != nil {
 		return a.unfit
@@ -30,20 +33,19 @@ func (a *applier) publish(ctx context.Context) error {
 	if a.cold && a.out.Created > 0 {
 		e.loaded = a.t.name
 	}
-	some := len(e.rows) > 0 || e.loaded != ""
-	if !some && a.out.RowsWritten == 0 {
+	if e.empty() && a.out.RowsWritten == 0 {
 		return nil
 	}
-	if some {
+	if !e.empty() {
 		if err := a.syncOwners(ctx); err != nil {
 			return err
 		}
 	}
 	ids, err := a.x.d.publish(ctx, a.x, &e)
 	if err != nil {
-		return fmt.Errorf("appending %d changes: %w", len(e.rows), err)
+		return fmt.Errorf("appending to changes: %w", err)
 	}
-	if a.snap.Explain && some {
+	if a.snap.Explain && !e.empty() {
 		a.out.Changes, err = appended(ctx, a.x, e.clusterID, ids)
 	}
 	return err

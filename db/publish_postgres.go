@@ -15,7 +15,7 @@ const publishRows = 1000
 // theirs.
 func postgresPublish(ctx context.Context, x *txn, e *entries) (idRange, error) {
 	payload := `{"cluster_id":` + strconv.FormatInt(e.clusterID, 10) + `,"kind":"` + string(e.kind) + `","change_id":`
-	if e.loaded == "" && len(e.rows) == 0 {
+	if e.empty() {
 		_, err := x.exec(ctx, "SELECT pg_notify(?, ?)", Channel, payload+"0}")
 		return idRange{}, err
 	}

@@ -7,6 +7,9 @@ import (
 
 // sqlitePublish appends entries. There is one writer, so that ids become visible in order, and nobody listens.
 func sqlitePublish(ctx context.Context, x *txn, e *entries) (idRange, error) {
+	if e.empty() {
+		return idRange{}, nil
+	}
 	before, err := lastChange(ctx, x)
 	if err != nil {
 		return idRange{}, err

@@ -66,7 +66,7 @@ func TestApply_LocksTheLeaseFirst(t *testing.T) {
 		_, err := s.Apply(t.Context(), snap)
 		done <- err
 	}()
-	waitFor(t, s, "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+	waitFor(t, s, sessionWaits)
 	if _, err := other.ExecContext(t.Context(), "SELECT 1 FROM freshness FOR UPDATE NOWAIT"); err != nil {
 		t.Errorf("who waits for the lease has locked the freshness: %v", err)
 	}

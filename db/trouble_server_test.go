@@ -252,12 +252,14 @@ func TestStore_ContextEnds(t *testing.T) {
 	checkUsable(t, s, id)
 }
 
+// sessionWaits asks whether some session of the database waits for a lock.
+const sessionWaits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
 // waitForLock returns when some session of the database waits for a lock.
 func waitForLock(t *testing.T, s *db.Store) {
 	t.Helper()
-	for waiting := 0; waiting == 0; {
-		if err := s.Writer().GetContext(t.Context(), &waiting, `SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND wait_event_type = 'Lock'`); err != nil {
+	for waits := false; !waits; {
+		if err := s.Writer().GetContext(t.Context(), &waits, sessionWaits); err != nil {
 			t.Error(err)
 			return
 		}

@@ -19,7 +19,7 @@ func postgresUpserts(t *table, rows []Row) []statement {
 	}}
 }
 
-// unnest names what a statement selects, and from what, to get the rows that arraysOf takes apart.
+// unnest names what a statement selects, and from what, to get the rows that arraysOf takes apart; u.place numbers them.
 func unnest(columns []string, fields []any) (values, from string) {
 	selected, arrays := make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {

@@ -32,14 +32,14 @@ func gcPercent() uint64 {
 	return sample[0].Value.Uint64()
 }
 
-// Memory is saved while thousands of rows are applied, and only then; an operator who saves more is heeded.
+// Memory is saved while hundreds of rows are applied, and only then; an operator who saves more is heeded.
 //
 //nolint:paralleltest // the garbage collector is the whole process's
 func TestRefresh_CollectsGarbageEarlier(t *testing.T) {
 	for _, tt := range []struct{ usual, large uint64 }{{100, 50}, {20, 20}} {
 		before := debug.SetGCPercent(int(tt.usual))
 		t.Cleanup(func() { debug.SetGCPercent(before) })
-		r := newRig(t, dbtest.SQLite(t), rapisim.Options{VMs: 1200, Nodes: 4}, "prod")
+		r := newRig(t, dbtest.SQLite(t), rapisim.Options{VMs: 600, Nodes: 4}, "prod")
 		seen := map[db.Kind]uint64{}
 		r.opts.Store = watchingStore{r.store, seen}
 		r.restart()
