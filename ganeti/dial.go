@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // dialer opens one TLS connection within the connect and handshake timeouts.
@@ -40,11 +41,24 @@ func (d *dialer) dial(ctx context.Context) (*tls.Conn, net.Conn, error) {
 	return conn, raw, nil
 }
 
+// ended is ctx.Err, also while the context's own timer is late: a dialer
+// compares the deadline with the clock, and on a busy machine gives up before
+// the context does.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
 func (d *dialer) connectError(ctx context.Context, err error) error {
 	var timeout net.Error
 	var dns *net.DNSError
 	switch {
-	case ctx.Err() != nil:
+	case ended(ctx) != nil:
 		return err // the caller knows why its context ended
 	case errors.As(err, &dns) && !dns.IsTimeout:
 		return fmt.Errorf("%w: %w; check the host name", ErrRefused, err)
@@ -63,7 +77,7 @@ func (d *dialer) handshakeError(ctx context.Context, err error) error {
 	var authority x509.UnknownAuthorityError
 	var verify *tls.CertificateVerificationError
 	switch {
-	case ctx.Err() != nil, errors.Is(err, ErrTLS):
+	case ended(ctx) != nil, errors.Is(err, ErrTLS):
 		return err
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return &TimeoutError{Phase: "tls_handshake", After: d.timeouts.TLSHandshake}

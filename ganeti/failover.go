@@ -70,11 +70,11 @@ func (c *Client) ask(
 // explain replaces what a closed connection says by why it was closed.
 func (c *Client) explain(caller, total context.Context, err error) error {
 	switch {
-	case errors.Is(caller.Err(), context.DeadlineExceeded):
-		return fmt.Errorf("%w: %w before the answer was complete", ErrTimeout, caller.Err())
+	case errors.Is(ended(caller), context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w before the answer was complete", ErrTimeout, context.DeadlineExceeded)
 	case caller.Err() != nil:
 		return caller.Err()
-	case total.Err() != nil:
+	case ended(total) != nil:
 		return &TimeoutError{Phase: "total", After: c.total}
 	default:
 		return err
