@@ -47,11 +47,12 @@ func CutAll(b []byte) int {
 
 // Spool keeps the items and gives them back once.
 func Spool(items [][]byte) (n int) {
-	var s spool
+	var s spooler
 	for _, item := range items {
 		s.add(item)
 	}
-	for range s.each {
+	filled := s.end()
+	for range filled.each {
 		n++
 	}
 	return n

@@ -102,7 +102,7 @@ type matcher struct {
 	seen   []bool  // of the entries; nil like order
 	byMark map[mark]int32
 	marks  []mark // of the changed items
-	spool  spool
+	spool  spooler
 }
 
 func newMatcher(known *Index) *matcher {
@@ -174,7 +174,7 @@ func (m *matcher) diverge() {
 }
 
 func (m *matcher) finish() *Delta {
-	d := &Delta{Items: m.items, known: m.known, order: m.order, marks: m.marks, spool: m.spool}
+	d := &Delta{Items: m.items, known: m.known, order: m.order, marks: m.marks, spool: m.spool.end()}
 	d.missing = m.missing()
 	return d
 }

@@ -3,6 +3,7 @@ package ganeti
 import (
 	"bytes"
 	"fmt"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 )
@@ -17,9 +18,7 @@ const spoolBlock = 256 << 10
 type spool struct {
 	lengths []int32
 	blocks  []spooled
-	sealed  int    // how many items the blocks hold
 	open    []byte // the last block, not compressed
-	scratch []byte // for compressing
 }
 
 type spooled struct {
@@ -29,8 +28,19 @@ type spooled struct {
 
 func (s *spool) len() int { return len(s.lengths) }
 
+// spooler fills a spool. It compresses a block while the next one is filled:
+// the goroutine that reads an answer keeps RAPI waiting. Its last call is to
+// [spooler.end], after which nothing runs any more.
+type spooler struct {
+	spool
+	inBlocks    int    // how many items the blocks hold
+	full        []byte // the block that is being compressed, then a free one
+	scratch     []byte // for compressing
+	compressing sync.WaitGroup
+}
+
 // add copies an item to the end.
-func (s *spool) add(item []byte) {
+func (s *spooler) add(item []byte) {
 	if len(s.open) > 0 && len(s.open)+len(item) > spoolBlock {
 		s.seal()
 	}
@@ -38,13 +48,23 @@ func (s *spool) add(item []byte) {
 	s.lengths = append(s.lengths, int32(len(item))) //nolint:gosec // G115: bounded by maxItem
 }
 
-// seal compresses the open block.
-func (s *spool) seal() {
-	s.scratch = s2.Encode(s.scratch[:cap(s.scratch)], s.open)
-	data := bytes.Clone(s.scratch) // without the spare room of the worst case
-	s.blocks = append(s.blocks, spooled{data: data, items: len(s.lengths) - s.sealed})
-	s.sealed = len(s.lengths)
-	s.open = s.open[:0]
+// seal has the open block compressed.
+func (s *spooler) seal() {
+	s.compressing.Wait() // one at a time, so that two blocks at most are in memory as they are
+	s.open, s.full = s.full[:0], s.open
+	items := len(s.lengths) - s.inBlocks
+	s.inBlocks = len(s.lengths)
+	s.compressing.Go(func() {
+		s.scratch = s2.Encode(s.scratch[:cap(s.scratch)], s.full)
+		data := bytes.Clone(s.scratch) // without the spare room of the worst case
+		s.blocks = append(s.blocks, spooled{data: data, items: items})
+	})
+}
+
+// end waits until all is compressed and returns the spool.
+func (s *spooler) end() spool {
+	s.compressing.Wait()
+	return s.spool
 }
 
 // each yields the items in order.

@@ -14,6 +14,7 @@ func readArray(w *window, known *Index) (*Delta, error) {
 	}
 	w.start++
 	m := newMatcher(known)
+	defer m.spool.end() // of an answer that is given up, too
 	if err := readItems(w, m); err != nil {
 		return nil, err
 	}
