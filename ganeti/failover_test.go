@@ -293,7 +293,7 @@ func TestClient_TotalCoversAllAddresses(t *testing.T) {
 }
 
 // lateContext is a context whose deadline has passed and whose timer has not run yet, as happens on a busy machine.
-type lateContext struct{ context.Context }
+type lateContext struct{ context.Context } //nolint:containedctx // it is one itself
 
 func (lateContext) Deadline() (time.Time, bool) { return time.Now().Add(-time.Millisecond), true }
 

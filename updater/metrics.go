@@ -12,22 +12,22 @@ import (
 // metrics are what a Prometheus server sees of the refreshes. Labels are clusters, kinds, operations and reasons, never
 // a VM: the number of series is bounded by the configuration.
 type metrics struct {
-	refreshes   *prometheus.CounterVec
-	failures    *prometheus.CounterVec
+	refreshes   *family
+	failures    *family
 	duration    *prometheus.HistogramVec
-	lastSuccess *prometheus.GaugeVec
-	objects     *prometheus.GaugeVec
-	changes     *prometheus.CounterVec
-	quarantined *prometheus.CounterVec
-	requests    *prometheus.CounterVec
-	rapiBytes   *prometheus.CounterVec
-	rapiSeconds *prometheus.CounterVec
-	withheld    *prometheus.GaugeVec
-	interval    *prometheus.GaugeVec
-	busyRatio   *prometheus.GaugeVec
-	trips       *prometheus.CounterVec
-	phase       *prometheus.CounterVec
-	expiry      *prometheus.GaugeVec
+	lastSuccess *family
+	objects     *family
+	changes     *family
+	quarantined *family
+	requests    *family
+	rapiBytes   *family
+	rapiSeconds *family
+	withheld    *family
+	interval    *family
+	busyRatio   *family
+	trips       *family
+	phase       *family
+	expiry      *family
 
 	databaseUp prometheus.Gauge
 	leases     prometheus.Gauge
@@ -37,37 +37,37 @@ type metrics struct {
 
 // newMetrics makes the metrics and registers them; reg may be nil.
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
-	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ganeti_updater_" + name, Help: help}, labels)
+	counter := func(name, help string, labels ...string) *family {
+		return newFamily(prometheus.CounterValue, name, help, labels...)
 	}
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "ganeti_updater_" + name, Help: help}, labels)
+	gauge := func(name, help string, labels ...string) *family {
+		return newFamily(prometheus.GaugeValue, name, help, labels...)
 	}
 	single := func(name, help string) prometheus.Gauge {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "ganeti_updater_" + name, Help: help})
 	}
 	m := &metrics{
-		refreshes: counter("refreshes_total", "Refreshes by cluster and result (success, failure).", "cluster", "result"),
-		failures:  counter("failures_total", "Failed kinds of refreshes by cluster, kind and reason.", "cluster", "kind", "reason"),
+		refreshes: counter("refreshes_total", "Refreshes by cluster and result (success, failure).", "result"),
+		failures:  counter("failures_total", "Failed kinds of refreshes by cluster, kind and reason.", "kind", "reason"),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ganeti_updater_refresh_duration_seconds",
 			Help: "Time that the refresh of a cluster took, all kinds together.",
 			// A small cluster answers in 0.1 s, a hung one holds a refresh for minutes.
 			Buckets: prometheus.ExponentialBuckets(0.05, 2, 13),
 		}, []string{"cluster"}),
-		lastSuccess: gauge("last_success_timestamp_seconds", "Start of the newest complete answer by cluster and kind, in Unix time.", "cluster", "kind"),
-		objects:     gauge("objects", "Objects in the newest complete answer by cluster and kind.", "cluster", "kind"),
-		changes:     counter("changes_total", "Changes applied by cluster, kind and operation.", "cluster", "kind", "op"),
-		quarantined: counter("quarantined_total", "Items that could not be parsed, by cluster and kind.", "cluster", "kind"),
-		requests:    counter("rapi_requests_total", "Requests to RAPI by cluster, kind and result (success, failure).", "cluster", "kind", "result"),
-		rapiBytes:   counter("rapi_bytes_total", "Bytes of complete RAPI answers by cluster and kind, those for readers of the API included.", "cluster", "kind"),
-		rapiSeconds: counter("rapi_seconds_total", "Seconds spent waiting for and reading RAPI answers by cluster and kind, failed requests included.", "cluster", "kind"),
-		withheld:    gauge("removals_withheld", "Objects that the newest complete answer lacks and that are kept all the same, by cluster and kind.", "cluster", "kind"),
-		interval:    gauge("refresh_interval_seconds", "Time between two scheduled refreshes of a cluster: the schedule's, or longer where refresh_budget stretches it.", "cluster"),
-		busyRatio:   gauge("rapi_busy_ratio", "Share of time that scheduled refreshes keep a cluster's RAPI busy, at the present interval.", "cluster"),
-		trips:       counter("guard_trips_total", "Complete answers whose removals were withheld, by cluster and kind.", "cluster", "kind"),
-		phase:       counter("refresh_phase_seconds_total", "Seconds of refreshes by cluster and phase: wait for a turn, rapi, apply (compare and write).", "cluster", "phase"),
-		expiry:      gauge("rapi_certificate_expiry_timestamp_seconds", "End of validity of the certificate that RAPI showed last, by cluster, in Unix time.", "cluster"),
+		lastSuccess: gauge("last_success_timestamp_seconds", "Start of the newest complete answer by cluster and kind, in Unix time.", "kind"),
+		objects:     gauge("objects", "Objects in the newest complete answer by cluster and kind.", "kind"),
+		changes:     counter("changes_total", "Changes applied by cluster, kind and operation.", "kind", "op"),
+		quarantined: counter("quarantined_total", "Items that could not be parsed, by cluster and kind.", "kind"),
+		requests:    counter("rapi_requests_total", "Requests to RAPI by cluster, kind and result (success, failure).", "kind", "result"),
+		rapiBytes:   counter("rapi_bytes_total", "Bytes of complete RAPI answers by cluster and kind, those for readers of the API included.", "kind"),
+		rapiSeconds: counter("rapi_seconds_total", "Seconds spent waiting for and reading RAPI answers by cluster and kind, failed requests included.", "kind"),
+		withheld:    gauge("removals_withheld", "Objects that the newest complete answer lacks and that are kept all the same, by cluster and kind.", "kind"),
+		interval:    gauge("refresh_interval_seconds", "Time between two scheduled refreshes of a cluster: the schedule's, or longer where refresh_budget stretches it."),
+		busyRatio:   gauge("rapi_busy_ratio", "Share of time that scheduled refreshes keep a cluster's RAPI busy, at the present interval."),
+		trips:       counter("guard_trips_total", "Complete answers whose removals were withheld, by cluster and kind.", "kind"),
+		phase:       counter("refresh_phase_seconds_total", "Seconds of refreshes by cluster and phase: wait for a turn, rapi, apply (compare and write).", "phase"),
+		expiry:      gauge("rapi_certificate_expiry_timestamp_seconds", "End of validity of the certificate that RAPI showed last, by cluster, in Unix time."),
 		databaseUp:  single("database_up", "Whether the database answered the last heartbeat."),
 		leases:      single("leases_held", "Clusters that this updater refreshes on schedule."),
 		replicas:    single("replicas", "Updaters on this database that are heard of, this one included."),
@@ -88,11 +88,20 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{
-		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.requests, m.rapiBytes, m.rapiSeconds,
-		m.withheld, m.interval, m.busyRatio, m.trips, m.phase, m.expiry, m.databaseUp, m.leases, m.replicas, m.takeovers,
+// families are the metrics that have a series for each cluster; duration is the one beside them.
+func (m *metrics) families() []*family {
+	return []*family{
+		m.refreshes, m.failures, m.lastSuccess, m.objects, m.changes, m.quarantined, m.requests, m.rapiBytes, m.rapiSeconds,
+		m.withheld, m.interval, m.busyRatio, m.trips, m.phase, m.expiry,
 	}
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	all := []prometheus.Collector{m.duration, m.databaseUp, m.leases, m.replicas, m.takeovers}
+	for _, f := range m.families() {
+		all = append(all, f)
+	}
+	return all
 }
 
 // share counts one heartbeat.
@@ -108,12 +117,12 @@ func (m *metrics) observe(r Result) {
 	if err := r.Err(); len(r.Kinds) == 0 || err != nil && nobodysTrouble(err) {
 		return
 	}
-	success, failure := m.refreshes.WithLabelValues(r.Cluster, "success"), m.refreshes.WithLabelValues(r.Cluster, "failure")
-	if r.Err() == nil {
-		success.Inc()
-	} else {
-		failure.Inc()
+	succeeded, failed := 1.0, 0.0
+	if r.Err() != nil {
+		succeeded, failed = 0, 1
 	}
+	m.refreshes.add(succeeded, r.Cluster, "success")
+	m.refreshes.add(failed, r.Cluster, "failure")
 	m.duration.WithLabelValues(r.Cluster).Observe(r.Duration.Seconds())
 	for _, k := range r.Kinds {
 		m.observeKind(r, k)
@@ -122,20 +131,20 @@ func (m *metrics) observe(r Result) {
 
 func (m *metrics) observeKind(r Result, k KindResult) {
 	kind := string(k.Kind)
-	trips := m.trips.WithLabelValues(r.Cluster, kind)
+	m.trips.add(0, r.Cluster, kind)
 	if withheld, ok := errors.AsType[*WithheldError](k.Err); ok {
-		m.withheld.WithLabelValues(r.Cluster, kind).Set(float64(withheld.Absent))
-		trips.Inc()
+		m.withheld.set(float64(withheld.Absent), r.Cluster, kind)
+		m.trips.add(1, r.Cluster, kind)
 	} else if k.Err == nil && k.Kind != db.KindCluster {
-		m.withheld.WithLabelValues(r.Cluster, kind).Set(0)
+		m.withheld.set(0, r.Cluster, kind)
 	}
 	if k.Err != nil {
-		m.failures.WithLabelValues(r.Cluster, kind, Reason(k.Err)).Inc()
+		m.failures.add(1, r.Cluster, kind, Reason(k.Err))
 	} else {
 		m.refreshed(r.Cluster, k.Kind, r.StartedAt)
-		m.objects.WithLabelValues(r.Cluster, kind).Set(float64(k.Objects))
+		m.objects.set(float64(k.Objects), r.Cluster, kind)
 	}
-	m.quarantined.WithLabelValues(r.Cluster, kind).Add(float64(k.Outcome.Quarantined))
+	m.quarantined.add(float64(k.Outcome.Quarantined), r.Cluster, kind)
 	for op, n := range map[db.Op]int{
 		db.OpCreated:  k.Outcome.Created,
 		db.OpUpdated:  k.Outcome.Updated,
@@ -143,21 +152,17 @@ func (m *metrics) observeKind(r Result, k KindResult) {
 		db.OpRemoved:  k.Outcome.Removed,
 		db.OpRestored: k.Outcome.Restored,
 	} {
-		// Thirty series of a cluster most of which never count: a thousand clusters would hold more memory for them than for
-		// what is remembered of their VMs.
+		// Thirty series of a cluster most of which never count: a thousand clusters would make a scrape half as long again.
 		if n > 0 {
-			m.changes.WithLabelValues(r.Cluster, kind, string(op)).Add(float64(n))
+			m.changes.add(float64(n), r.Cluster, kind, string(op))
 		}
 	}
 }
 
 // forget drops the series of a cluster that this process no longer refreshes.
 func (m *metrics) forget(cluster string) {
-	label := prometheus.Labels{"cluster": cluster}
-	for _, v := range []interface{ DeletePartialMatch(prometheus.Labels) int }{
-		m.refreshes, m.failures, m.duration, m.lastSuccess, m.objects, m.changes, m.quarantined, m.requests, m.rapiBytes, m.rapiSeconds,
-		m.withheld, m.interval, m.busyRatio, m.trips, m.phase, m.expiry,
-	} {
-		v.DeletePartialMatch(label)
+	m.duration.DeleteLabelValues(cluster)
+	for _, f := range m.families() {
+		f.forget(cluster)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"ganeticache/db"
 	"ganeticache/db/dbtest"
@@ -94,6 +95,42 @@ func TestMetrics_CountWhatReadersAskFor(t *testing.T) {
 	}
 	if bytes, seconds := series("rapi_bytes_total")["prod vm"], series("rapi_seconds_total")["prod vm"]; bytes < 100 || seconds <= 0 {
 		t.Errorf("the reader's answer counts %g bytes in %g s", bytes, seconds)
+	}
+}
+
+// TestMetrics_NameEachLabel scrapes beside refreshes that succeed, fail and change something.
+func TestMetrics_NameEachLabel(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, dbtest.SQLite(t), rapisim.Options{VMs: 20}, "prod")
+	r.counted()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, fault := range []rapisim.Fault{rapisim.Status(500), rapisim.EmptyList().On("/2/instances"), rapisim.Latency(0)} {
+			r.servers["prod"].Hurt(fault.For(1))
+			if _, err := r.u.Refresh(t.Context(), "prod", updater.RefreshOptions{All: true}); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	for ended := false; !ended; {
+		select {
+		case <-done:
+			ended = true
+		default:
+		}
+		families, err := r.opts.Registerer.(*prometheus.Registry).Gather()
+		must(t, err)
+		if ended && len(families) < 15 {
+			t.Errorf("%d families after all that", len(families))
+		}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				if slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetValue() == "" }) {
+					t.Errorf("%s %s: a label without a value", f.GetName(), m)
+				}
+			}
+		}
 	}
 }
 
