@@ -14,9 +14,9 @@ const maxLabels = 2
 // thousand clusters is more than all that an updater remembers otherwise; here a series is two strings and a number until
 // somebody asks for it. Safe for concurrent use.
 type family struct {
-	desc   *prometheus.Desc
-	sort   prometheus.ValueType
-	labels int // behind the cluster
+	desc      *prometheus.Desc
+	valueType prometheus.ValueType
+	labels    int // behind the cluster
 
 	mu       sync.Mutex
 	clusters map[string][]series
@@ -29,10 +29,10 @@ type series struct {
 }
 
 // newFamily makes a family with these labels behind the cluster.
-func newFamily(sort prometheus.ValueType, name, help string, labels ...string) *family {
+func newFamily(valueType prometheus.ValueType, name, help string, labels ...string) *family {
 	all := append([]string{"cluster"}, labels...)
 	return &family{
-		desc: prometheus.NewDesc("ganeti_updater_"+name, help, all, nil), sort: sort, labels: len(labels),
+		desc: prometheus.NewDesc("ganeti_updater_"+name, help, all, nil), valueType: valueType, labels: len(labels),
 		clusters: map[string][]series{},
 	}
 }
@@ -90,7 +90,7 @@ func (f *family) Collect(ch chan<- prometheus.Metric) {
 	defer f.mu.Unlock()
 	for cluster, all := range f.clusters {
 		for _, s := range all {
-			ch <- prometheus.MustNewConstMetric(f.desc, f.sort, s.value, append([]string{cluster}, s.labels[:f.labels]...)...)
+			ch <- prometheus.MustNewConstMetric(f.desc, f.valueType, s.value, append([]string{cluster}, s.labels[:f.labels]...)...)
 		}
 	}
 }
