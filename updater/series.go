@@ -28,6 +28,9 @@ type series struct {
 	value  float64
 }
 
+// has says whether it is the series of these labels.
+func (s *series) has(labels []string) bool { return slices.Equal(s.labels[:len(labels)], labels) }
+
 // newFamily makes a family with these labels behind the cluster.
 func newFamily(valueType prometheus.ValueType, name, help string, labels ...string) *family {
 	all := append([]string{"cluster"}, labels...)
@@ -53,13 +56,12 @@ func (f *family) set(v float64, cluster string, labels ...string) {
 
 // at finds a series, or begins it.
 func (f *family) at(cluster string, labels []string) *series {
-	var key [maxLabels]string
-	copy(key[:], labels)
 	all := f.clusters[cluster]
-	i := slices.IndexFunc(all, func(s series) bool { return s.labels == key })
+	i := slices.IndexFunc(all, func(s series) bool { return s.has(labels) })
 	if i < 0 {
 		i = len(all)
-		all = append(all, series{labels: key})
+		all = append(all, series{})
+		copy(all[i].labels[:], labels)
 		f.clusters[cluster] = all
 	}
 	return &all[i]
@@ -67,11 +69,9 @@ func (f *family) at(cluster string, labels []string) *series {
 
 // drop forgets one series.
 func (f *family) drop(cluster string, labels ...string) {
-	var key [maxLabels]string
-	copy(key[:], labels)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.clusters[cluster] = slices.DeleteFunc(f.clusters[cluster], func(s series) bool { return s.labels == key })
+	f.clusters[cluster] = slices.DeleteFunc(f.clusters[cluster], func(s series) bool { return s.has(labels) })
 }
 
 // forget forgets all series of a cluster.
