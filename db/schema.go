@@ -52,7 +52,8 @@ func writeMigration(b *strings.Builder, file string) {
 	up, _, _ := strings.Cut(string(text), "-- +goose Down")
 	for line := range strings.Lines(up) {
 		if !strings.HasPrefix(line, "-- +goose") {
-			b.WriteString(line)
+			// The script is one transaction, and nobody reads yet.
+			b.WriteString(strings.ReplaceAll(line, " CONCURRENTLY", ""))
 		}
 	}
 	b.WriteString("\n")

@@ -70,11 +70,7 @@ func postgresSearch() searchWords {
 					args: []any{prefix},
 				}
 			}
-			// The expression is that of the index virtual_machines_lists.
-			return condition{
-				test: "array_to_tsvector(array_remove(v." + l.column + ", NULL)) @@ CAST(? AS tsquery)",
-				args: []any{tsPrefix(prefix)},
-			}
+			return postgresHasPrefix(l, prefix)
 		},
 	}
 }
@@ -91,6 +87,20 @@ func postgresHas(t *table, l list, value string) condition {
 }
 
 func postgresAmong(column, query string) string { return column + " = ANY(ARRAY(" + query + "))" }
+
+// leftOut is the word that stands for tags that are not in the index of words: too long, or too many (0006_long_tags.sql).
+const leftOut = "\x01"
+
+// postgresHasPrefix looks at the words of the index virtual_machines_lists, whose expression it is, and one by one at the
+// tags of the few VMs that have some which no index takes.
+func postgresHasPrefix(l list, prefix string) condition {
+	words := "ganeti_cache_tag_words(v." + l.column + ") @@ CAST(? AS tsquery)"
+	each := words + " AND EXISTS (SELECT 1 FROM unnest(v." + l.column + ") AS e (value) WHERE starts_with(e.value, ?))"
+	if strings.HasPrefix(prefix, leftOut) {
+		return condition{test: each, args: []any{tsPrefix(leftOut), prefix}}
+	}
+	return condition{test: "(" + words + " OR " + each + ")", args: []any{tsPrefix(prefix), tsPrefix(leftOut), prefix}}
+}
 
 // tsPrefix is a tsquery for the lexemes that begin so: quoted, with quotes and backslashes doubled.
 func tsPrefix(prefix string) string {
