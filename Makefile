@@ -67,6 +67,11 @@ test: ## Run all tests; installs PostgreSQL and a C compiler if missing and root
 	@.ci/need postgres
 	@race=$$(.ci/need race) && set -x && $(GO) test $$race -shuffle=on -timeout 20m $(TEST_ARGS) ./...
 
+.PHONY: test-postgres17
+test-postgres17: ## Run the tests that use PostgreSQL on PostgreSQL 17, in a Debian 13 of its own (kept); needs root and mmdebstrap
+	@deploy/need root mmdebstrap=mmdebstrap
+	GO='$(GO)' .ci/postgres17 $(TEST_ARGS)
+
 .PHONY: check
 check: tidy-check fmt-check vet lint build schema-check ## Run every check that needs no database: format, vet, lint, modules, build, schema
 
@@ -164,7 +169,7 @@ failover: build ## Two PostgreSQL servers, promotion under load (FAILOVER_ARGS="
 	$(GO) run ./test/failover -updater bin/updater $(FAILOVER_ARGS)
 
 .PHONY: e2e
-e2e: build ## A real Ganeti cluster that changes and misbehaves; needs root and Debian's packages (E2E_ARGS="-keep")
+e2e: build ## A real Ganeti cluster that changes and misbehaves; needs root and Debian's packages (E2E_ARGS="-suite trixie")
 	$(GO) run ./test/realganeti -updater bin/updater $(E2E_ARGS)
 
 .PHONY: prometheus-check

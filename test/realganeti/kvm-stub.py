@@ -56,6 +56,8 @@ class Guest:
 
         send({"QMP": {"version": self.answer("query-version", {}), "capabilities": []}})
         for line in stream:
+            if not line.strip():
+                continue  # Ganeti 3.1 sends blank lines between its commands
             request = json.loads(line)
             command = request.get("execute")
             reply = {"return": self.answer(command, request.get("arguments", {}))}

@@ -25,6 +25,7 @@ type options struct {
 	updater   string
 	database  string
 	scripts   string
+	suite     string
 	only      string
 	instances int
 	keep      bool
@@ -63,6 +64,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.updater, "updater", "bin/updater", "the `program` to try")
 	flags.StringVar(&o.database, "database", "both", "sqlite, postgres or both at the same time")
 	flags.StringVar(&o.scripts, "scripts", "test/realganeti", "`directory` of up.sh, on.sh and down.sh")
+	flags.StringVar(&o.suite, "suite", "bookworm", "Debian's `release` to take Ganeti from: bookworm (3.0) or trixie (3.1, in a root of its own)")
 	flags.StringVar(&o.only, "only", "", "play only the steps whose name matches this `pattern`")
 	flags.IntVar(&o.instances, "instances", 24, "`number` of instances in the cluster")
 	flags.BoolVar(&o.keep, "keep", false, "leave the cluster, the databases and the logs behind")
@@ -83,7 +85,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 func around(ctx context.Context, o options, args []string, stdout, stderr io.Writer) int {
 	begun := time.Now()
 	script := func(ctx context.Context, name string, args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(ctx, filepath.Join(o.scripts, name), args...) //nolint:gosec // our own scripts
+		cmd := exec.CommandContext(ctx, filepath.Join(o.scripts, name), append([]string{"--suite", o.suite}, args...)...) //nolint:gosec // our own scripts
 		cmd.Stderr = stderr
 		// The scripts and the inner process get the chance to end what they began.
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

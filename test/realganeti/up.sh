@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Brings up an empty Ganeti 3.0 cluster of virtual nodes on this one machine (Ganeti's own "vcluster" mode), with all its
-# daemons in one network namespace. Running it again starts what does not run.
+# up.sh [--suite trixie] brings up an empty Ganeti 3.0 cluster (trixie: 3.1) of virtual nodes on this one machine (Ganeti's
+# own "vcluster" mode), with all its daemons in one network namespace. Running it again starts what does not run.
 # Exit status: 0 the cluster runs, 77 this machine cannot have one (the reason is on standard output), 1 it failed.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,23 +16,29 @@ check_machine() {
 	command -v apt-get >/dev/null || skip "the cluster is built from Debian's packages, and there is no apt-get here"
 	# daemon-util would hand the daemons to systemd, which knows one node per machine and not four.
 	[ ! -d /run/systemd/system ] || skip "systemd runs here and would take Ganeti's daemons over; use a container without systemd"
+	[ "$SUITE" = bookworm ] || "$CI/../deploy/need" root mmdebstrap=mmdebstrap ||
+		skip "Ganeti $VERSION lives in a Debian of its own, which mmdebstrap makes; it is missing"
 	[ ! -e /var/lib/ganeti/config.data ] || skip "this machine is a Ganeti node itself, which is no place for a trial"
 }
 
 install_ganeti() {
-	if ! dpkg -s ganeti openssh-server iproute2 >/dev/null 2>&1; then
+	if [ "$SUITE" != bookworm ]; then
+		find_debian
+		return
+	fi
+	if ! dpkg -s $PACKAGES >/dev/null 2>&1; then
 		apt-get -qq update >&2
 		# Not through grep -q: it leaves apt-cache with a broken pipe, which pipefail takes for a missing package.
 		case $(apt-cache policy ganeti) in
-		*'Candidate: 3.0.'*) ;;
-		*) skip "apt-get has no package ganeti 3.0 here (Debian 12 has it)" ;;
+		*"Candidate: $VERSION."*) ;;
+		*) skip "apt-get has no package ganeti $VERSION here (Debian 12 has it)" ;;
 		esac
-		say "+ apt-get install ganeti openssh-server iproute2"
-		DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends ganeti openssh-server iproute2 >/dev/null
+		say "+ apt-get install $PACKAGES"
+		DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $PACKAGES >/dev/null
 	fi
 	case $(dpkg-query -W -f '${Version}' ganeti) in
-	3.0.*) ;;
-	*) skip "the trial is made for Ganeti 3.0, and another version is installed" ;;
+	"$VERSION".*) ;;
+	*) skip "this machine has another Ganeti than $VERSION" ;;
 	esac
 }
 
@@ -81,9 +87,9 @@ start_sshd() {
 		PidFile $ROOT/sshd.pid
 		StrictModes no
 	CONFIG
-	mkdir -p /run/sshd
+	inside mkdir -p /run/sshd
 	if ! kill -0 "$(cat "$ROOT/sshd.pid" 2>/dev/null)" 2>/dev/null; then
-		ip netns exec "$NS" /usr/sbin/sshd -f /etc/ssh/sshd_config
+		inside /usr/sbin/sshd -f /etc/ssh/sshd_config
 	fi
 }
 
@@ -117,8 +123,11 @@ make_guest_os() {
 	printf 'default\nbookworm\ntrixie\n' >"$OS/variants.list"
 	: >"$OS/parameters.list"
 	install -m 0755 "$here/kvm-stub.py" "$ROOT/kvm-stub"
+	# 3.1 verifies that there is a kvm there, whatever kvm_path says. The root is ours, this machine is not.
+	[ "$SUITE" = bookworm ] || inside ln -sf "$ROOT/kvm-stub" /usr/bin/kvm
 }
 
+# vhost_net is on by default in 3.1, and there may be no /dev/vhost-net.
 # The limits are as wide as can be: the instances are imaginary, and all nodes count the same memory as theirs.
 init_cluster() {
 	[ ! -f "$ROOT/node1.$DOMAIN/var/lib/ganeti/config.data" ] || return 0
@@ -126,7 +135,7 @@ init_cluster() {
 	as node1 gnt-cluster init --no-etc-hosts --no-ssh-init --master-netdev=master0 --master-netmask=32 \
 		--file-storage-dir="$ROOT/shared/file" --shared-file-storage-dir="$ROOT/shared/sharedfile" \
 		--enabled-disk-templates=diskless,file,sharedfile \
-		--enabled-hypervisors=fake,kvm -H "kvm:kvm_path=$ROOT/kvm-stub,kernel_path=,initrd_path=" \
+		--enabled-hypervisors=fake,kvm -H "kvm:kvm_path=$ROOT/kvm-stub,kernel_path=,initrd_path=,vhost_net=false" \
 		--nic-parameters=mode=bridged,link=guests0 --default-iallocator=hail --ipolicy-vcpu-ratio=10000 \
 		--ipolicy-bounds-specs=min:disk-size=0,cpu-count=1,disk-count=0,memory-size=1,nic-count=0,spindle-use=0/max:disk-size=1048576,cpu-count=64,disk-count=16,memory-size=262144,nic-count=8,spindle-use=12 \
 		"cluster.$DOMAIN"
@@ -174,4 +183,4 @@ init_cluster
 start_node node1
 answers gnt-job list
 add_nodes
-say "the cluster runs; try: $here/on.sh node1 gnt-node list"
+say "the cluster runs; try: $here/on.sh --suite $SUITE node1 gnt-node list"
