@@ -3,9 +3,8 @@ package config
 import (
 	"fmt"
 	"io"
-	"net/url"
-	"slices"
-	"strings"
+
+	"ganeticache/dburl"
 )
 
 // DatabaseURL is the address of a database, which may hold a password. No formatting verb, logger or encoder prints the
@@ -31,40 +30,16 @@ func (u DatabaseURL) Format(f fmt.State, _ rune) {
 func (u DatabaseURL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
 // RedactURL returns a database's address without its password, for logs and messages.
-func RedactURL(address DatabaseURL) string {
-	text := address.Reveal()
-	if strings.HasPrefix(text, "sqlite:") {
-		return text
-	}
-	u, err := url.Parse(text)
-	if err != nil {
-		// Nobody can say where in it a password may be.
-		return "[unreadable address]"
-	}
-	if !hasPassword(address) {
-		return text
-	}
-	q := u.Query()
-	for _, secret := range passwordParameters() {
-		if q.Has(secret) {
-			q.Set(secret, "xxxxx")
-			u.RawQuery = q.Encode()
-		}
-	}
-	return u.Redacted()
-}
-
-// passwordParameters are the parameters of a database's address that lib/pq takes a password from.
-func passwordParameters() []string { return []string{"password", "sslpassword"} }
+func RedactURL(address DatabaseURL) string { return dburl.Redact(address.Reveal()) }
 
 // hasPassword reports whether a database's address holds a password, in any of the places lib/pq takes it from.
 func hasPassword(address DatabaseURL) bool {
-	u, err := url.Parse(address.Reveal())
-	if err != nil || !strings.HasPrefix(u.Scheme, "postgres") {
+	a, err := dburl.Parse(address.Reveal())
+	if err != nil {
 		return false
 	}
-	password, found := u.User.Password()
-	return found && password != "" || slices.ContainsFunc(passwordParameters(), func(p string) bool { return u.Query().Get(p) != "" })
+	_, found := a.Password()
+	return found
 }
 
 // Format prints the configuration without passwords. Without it, a verb that does not fit, such as %s for a pointer inside a

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"ganeticache/dburl"
 	"ganeticache/ganeti"
 )
 
@@ -139,14 +139,21 @@ func parseDatabaseURL(text string) (any, error) {
 		if path == "" {
 			return nil, errors.New("the SQLite database has no path; " + want)
 		}
+		if err := dburl.Check(text); err != nil {
+			return nil, fmt.Errorf("%w; %s", err, want)
+		}
 		return parseText(text)
 	}
-	u, err := url.Parse(text)
+	// How it begins may itself be part of a password: only a word that no password would be is repeated.
+	if scheme, _, found := strings.Cut(text, "://"); found && slices.Contains([]string{"mysql", "mariadb", "sqlite", "file", "http", "https"}, scheme) {
+		return nil, fmt.Errorf("the database %q is unknown; %s", scheme, want)
+	}
+	err := dburl.Check(text)
 	switch {
-	case err != nil:
+	case errors.Is(err, dburl.ErrMalformed):
 		return nil, errors.New("the value is not an address (a password must be percent-encoded); " + want)
-	case u.Scheme != "postgres" && u.Scheme != "postgresql":
-		return nil, fmt.Errorf("the database %q is unknown; %s", u.Scheme, want)
+	case err != nil:
+		return nil, fmt.Errorf("%w; %s", err, want)
 	}
 	return text, nil
 }

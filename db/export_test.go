@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"net/url"
+
+	"ganeticache/dburl"
 )
 
 // Retry exposes the retries of transactions to their test.
@@ -70,4 +72,10 @@ func CopyLine(row *VM) (columns []string, line []byte) {
 }
 
 // ParsePostgres exposes how a database URL is read.
-func ParsePostgres(raw string) (*url.URL, error) { return parsePostgres(raw) }
+func ParsePostgres(raw string) (*url.URL, error) {
+	a, err := dburl.Parse(raw)
+	if err != nil {
+		return nil, err
+	}
+	return a.URL, nil
+}

@@ -55,7 +55,7 @@ func TestOpen_BadHostLists(t *testing.T) {
 		{"postgres://u:hunter2@a:1,b:2:3/d", "malformed"},
 		{"postgres://u:hunter2@/d?host=/run/postgresql,db.example.org", "names a socket directory and another machine"},
 		{"postgres://u:hunter2@a,b/d?port=1,2,3", "could not match 3 port"},
-		{"postgres://u:hunter2@127.0.0.1:1,127.0.0.1:2/d", "u:xxxxx@/d?host=127.0.0.1,127.0.0.1&port=1,2"},
+		{"postgres://u:hunter2@127.0.0.1:1,127.0.0.1:2/d", "u:xxxxx@127.0.0.1:1,127.0.0.1:2/d"},
 		{"postgres://127.0.0.1:1/d?user=u&password=hunter2&sslpassword=hunter2", "password=xxxxx"},
 	} {
 		s, err := db.Open(t.Context(), c.url, db.Options{})

@@ -10,60 +10,6 @@ import (
 	"strings"
 )
 
-// parsePostgres reads postgres://USER@HOST[:PORT][,HOST[:PORT]…]/DATABASE?…. Go's parser takes one host only, and the
-// driver lists in the parameters host and port; several hosts are moved there. No error quotes the URL, password included.
-func parsePostgres(raw string) (*neturl.URL, error) {
-	scheme, rest, _ := strings.Cut(raw, "://")
-	authority, tail := rest, ""
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		authority, tail = rest[:i], rest[i:]
-	}
-	at := strings.LastIndexByte(authority, '@') + 1
-	user, list := authority[:at], authority[at:]
-	if !strings.Contains(list, ",") {
-		user, list = authority, ""
-	}
-	url, err := neturl.Parse(scheme + "://" + user + tail)
-	if err != nil {
-		return nil, malformedURL()
-	}
-	if list == "" {
-		return url, nil
-	}
-	hosts, ports, err := splitHosts(list)
-	if err != nil {
-		return nil, err
-	}
-	q := url.Query()
-	q.Set("host", strings.Join(hosts, ","))
-	if ports != nil {
-		q.Set("port", strings.Join(ports, ","))
-	}
-	url.RawQuery = q.Encode()
-	return url, nil
-}
-
-func malformedURL() error {
-	return errors.New("the database URL is malformed (special characters in the password must be percent-encoded)")
-}
-
-// splitHosts cuts HOST[:PORT],…; ports is nil when none is given.
-func splitHosts(list string) (hosts, ports []string, err error) {
-	given := false
-	for part := range strings.SplitSeq(list, ",") {
-		u, err := neturl.Parse("//" + part)
-		if err != nil || u.Host != part || part == "" || strings.Contains(u.Hostname(), ":") && !strings.HasPrefix(part, "[") {
-			return nil, nil, malformedURL()
-		}
-		hosts, ports = append(hosts, u.Hostname()), append(ports, cmp.Or(u.Port(), "5432"))
-		given = given || u.Port() != ""
-	}
-	if !given {
-		ports = nil
-	}
-	return hosts, ports, nil
-}
-
 // postgresDefaults adds what the URL leaves open.
 func postgresDefaults(url *neturl.URL) (string, error) {
 	q := url.Query()

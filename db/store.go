@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"ganeticache/dburl"
 )
 
 // Options of Open; the zero value is good.
@@ -57,6 +59,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	for _, k := range kindTables() {
 		s.tables[k.kind] = newTable(k)
 	}
+	if err := dburl.Check(url); err != nil {
+		return nil, err
+	}
 	scheme, rest, _ := strings.Cut(url, ":")
 	var err error
 	if s.owners, err = wholeTags(o.OwnerTags); err != nil {
@@ -72,7 +77,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		s.writer, err = openPostgres(ctx, url, o)
 		s.reader = s.writer
 	default:
-		return nil, errors.New("the database URL must begin with sqlite:, postgres:// or postgresql://")
+		return nil, dburl.ErrScheme
 	}
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"ganeticache/config"
+	"ganeticache/dburl"
 )
 
 // Exit codes are a contract with scripts, cron and Kubernetes; see README.md.
@@ -59,7 +60,8 @@ func Execute(ctx context.Context, args, env []string, stdout, stderr io.Writer) 
 		return exitOK
 	}
 	if !errors.Is(err, errReported) {
-		fmt.Fprintf(stderr, "updater: %v\n", err)
+		// Whoever writes an address where none belongs finds it in the words of another library.
+		fmt.Fprintf(stderr, "updater: %s\n", dburl.ScrubText(err.Error(), slices.Concat(args, env)))
 	}
 	return exitCodeOf(err)
 }
