@@ -50,6 +50,8 @@ type applier struct {
 	snap   *Snapshot
 	locked locked
 	out    Outcome
+	// drawn is the greatest ticket known to have been drawn; see newer.
+	drawn int64
 	// owners are the patterns of tags that grant permissions.
 	owners []OwnerTag
 
@@ -140,7 +142,10 @@ func (a *applier) lock(ctx context.Context) error {
 		return fmt.Errorf("generation %d is on record, the snapshot was compared with %d: %w",
 			a.locked.Generation, a.snap.Generation, ErrConflict)
 	}
-	if a.locked.SnapshotAt != nil && a.locked.SnapshotAt.After(a.snap.StartedAt) {
+	switch newer, err := a.newer(ctx, a.locked.SnapshotTicket); {
+	case err != nil:
+		return err
+	case newer:
 		return fmt.Errorf("a newer snapshot was applied: %w", ErrConflict)
 	}
 	a.cold = !a.locked.Filled
@@ -202,7 +207,7 @@ func (a *applier) prepare(item Item) {
 	}
 	base := item.Row.Base()
 	base.ID, base.ClusterID, base.DeletedAt = 0, a.snap.ClusterID, nil
-	base.ObservedAt = a.snap.StartedAt
+	base.ObservedAt, base.Ticket = a.snap.StartedAt, a.snap.Ticket
 	base.Digest = slices.Clone(item.Digest[:])
 	base.UUID, base.Name = cleanText(base.UUID), cleanText(base.Name)
 	ptrs, _ := a.t.content(item.Row)

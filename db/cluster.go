@@ -33,6 +33,8 @@ type Cluster struct {
 	// DigestSeed is what the digests of the cluster's objects are made with; drawn when the row is made.
 	DigestSeed int64      `db:"digest_seed" json:"-"`
 	ObservedAt *time.Time `db:"observed_at" json:"observed_at"`
+	// Ticket is that of the request which showed the info.
+	Ticket int64 `db:"ticket" json:"-"`
 }
 
 // RAPIAddress is a host and a port of a cluster's RAPI.
@@ -65,7 +67,7 @@ func (c *Cluster) has(s ClusterSettings) bool {
 
 const selectClusters = `
 SELECT id, name, uuid, rapi_host, rapi_port, rapi_username, credentials_hash, enabled, source, ganeti_name,
-       software_version, master_node, tags, info, digest, digest_seed, observed_at
+       software_version, master_node, tags, info, digest, digest_seed, observed_at, ticket
 FROM clusters`
 
 // Clusters returns every cluster, disabled ones included, by name.

@@ -36,7 +36,11 @@ func (a *applier) compare(ctx context.Context, rows []Row) (*difference, error) 
 	var write, unclear []Row
 	for _, row := range rows {
 		old := known[row.Base().UUID]
-		switch a.classify(old, row) {
+		verdict, err := a.classify(ctx, old, row)
+		if err != nil {
+			return nil, err
+		}
+		switch verdict {
 		case verdictCreated:
 			d.created = append(d.created, row)
 			write = append(write, row)
@@ -68,14 +72,17 @@ const (
 )
 
 // classify compares a row with the one on record, if any, and notes the change.
-func (a *applier) classify(old, row Row) verdict {
+func (a *applier) classify(ctx context.Context, old, row Row) (verdict, error) {
 	if old == nil {
-		return verdictCreated
+		return verdictCreated, nil
 	}
 	was, is := old.Base(), row.Base()
-	if was.ObservedAt.After(a.snap.StartedAt) {
+	switch newer, err := a.newer(ctx, was.Ticket); {
+	case err != nil:
+		return verdictSame, err
+	case newer:
 		a.out.Skipped = append(a.out.Skipped, is.UUID)
-		return verdictSame
+		return verdictSame, nil
 	}
 	fields, volatile := differences(a.t, old, row)
 	op := OpUpdated
@@ -86,14 +93,14 @@ func (a *applier) classify(old, row Row) verdict {
 		op = OpRenamed
 	case len(fields) > 0:
 	case volatile:
-		return verdictWrite
+		return verdictWrite, nil
 	case slices.Equal(was.Digest, is.Digest):
-		return verdictSame
+		return verdictSame, nil
 	default:
-		return verdictUnclear
+		return verdictUnclear, nil
 	}
 	a.note(op, was.ID, is, fields)
-	return verdictWrite
+	return verdictWrite, nil
 }
 
 // differences returns the columns that differ, and whether volatile ones do.

@@ -121,7 +121,19 @@ func (c *copier) copyAll(ctx context.Context) ([]Copied, error) {
 		}
 		all = append(all, Copied{Table: table, Rows: n})
 	}
-	return all, nil
+	return all, c.copyLastTicket(ctx)
+}
+
+// copyLastTicket has the target go on where the source's requests are: its rows carry the source's tickets.
+func (c *copier) copyLastTicket(ctx context.Context) error {
+	var last int64
+	if err := c.source.GetContext(ctx, &last, selectLastTicket); err != nil {
+		return fmt.Errorf("reading the last ticket of the source: %w", err)
+	}
+	if _, err := c.target.exec(ctx, c.target.d.setTicket, last); err != nil {
+		return fmt.Errorf("setting the last ticket to %d: %w", last, err)
+	}
+	return nil
 }
 
 // compare counts a table on both sides, beside the rows that went over.

@@ -18,7 +18,7 @@ import (
 
 // notCopied are the tables that a copy leaves out: of the moment, or made by the target itself.
 func notCopied() []string {
-	return []string{"replicas", "reader_leases", "ganeti_cache_schema", "vm_terms", "vm_terms_bulk", "sqlite_sequence"}
+	return []string{"replicas", "reader_leases", "request_tickets", "ganeti_cache_schema", "vm_terms", "vm_terms_bulk", "sqlite_sequence"}
 }
 
 // fillCopied writes something into every table that is copied, with gaps in the ids and NULL where a column allows it.

@@ -26,6 +26,10 @@ type dialect struct {
 	schemaTable string
 	// clock is the database's time as an expression; clockPlus is that so many seconds later, with one placeholder.
 	clock, clockPlus string
+	// drawTicket gives the next number and the database's time, where it has a clock of its own.
+	drawTicket string
+	// setTicket has the next ticket follow this number.
+	setTicket string
 	// snapshot are the options of a transaction that sees the database as it was at its first statement.
 	snapshot *sql.TxOptions
 	// lockClusters keeps other writers from the clusters until the end of the transaction; "" where it has no others beside.
@@ -105,7 +109,7 @@ func onConflict(t *table) string {
 		first = false
 		b.WriteString(c + " = excluded." + c)
 	}
-	b.WriteString(" WHERE " + t.name + ".observed_at <= excluded.observed_at")
+	b.WriteString(" WHERE " + notNewer(t.name+".ticket", "excluded.ticket"))
 	return b.String()
 }
 

@@ -31,6 +31,10 @@ type Freshness struct {
 	Pending    Pending `db:"pending"`
 	// Approved is how many withheld removals were approved: the next complete answer may remove that many.
 	Approved int `db:"approved_count"`
+	// AttemptTicket and SnapshotTicket are the numbers of the requests that AttemptedAt and SnapshotAt are the times of: they
+	// order answers, the times inform people.
+	AttemptTicket  int64 `db:"attempt_ticket"`
+	SnapshotTicket int64 `db:"snapshot_ticket"`
 	// LeaseToken is the fencing token of the last writer; 0 when it had no lease.
 	LeaseToken int64 `db:"lease_token"`
 }
@@ -53,7 +57,7 @@ const selectFreshness = `
 SELECT cluster_id, kind, attempted_at, refreshed_at, snapshot_at, duration_ms, bytes, objects, error, error_reason,
        consecutive_failures, next_due_at, generation,
        pending_count AS "pending.count", pending_digest AS "pending.digest", pending_seen AS "pending.seen",
-       approved_count, lease_token
+       approved_count, lease_token, attempt_ticket, snapshot_ticket
 FROM freshness`
 
 // Freshness returns the cluster's kinds that were attempted so far.
@@ -74,7 +78,8 @@ const updateFreshness = `
 UPDATE freshness
 SET attempted_at = ?, refreshed_at = ?, snapshot_at = ?, duration_ms = ?, bytes = ?, objects = ?, error = ?,
     error_reason = ?, consecutive_failures = ?, next_due_at = ?, generation = ?, pending_count = ?,
-    pending_digest = ?, pending_seen = ?, approved_count = ?, lease_token = ?
+    pending_digest = ?, pending_seen = ?, approved_count = ?, lease_token = ?,
+    attempt_ticket = ?, snapshot_ticket = ?
 WHERE cluster_id = ? AND kind = ?`
 
 // save writes a row that lockKind locked.
@@ -82,7 +87,7 @@ func (f *Freshness) save(ctx context.Context, x *txn) error {
 	f.clean()
 	_, err := x.exec(ctx, updateFreshness, f.AttemptedAt, f.RefreshedAt, f.SnapshotAt, f.DurationMS, f.Bytes, f.Objects,
 		cleanText(f.Error), f.ErrorReason, f.ConsecutiveFailures, f.NextDueAt, f.Generation, f.Pending.Count,
-		f.Pending.Digest, f.Pending.Seen, f.Approved, f.LeaseToken, f.ClusterID, f.Kind)
+		f.Pending.Digest, f.Pending.Seen, f.Approved, f.LeaseToken, f.AttemptTicket, f.SnapshotTicket, f.ClusterID, f.Kind)
 	if err != nil {
 		return fmt.Errorf("writing the freshness: %w", err)
 	}
@@ -91,7 +96,8 @@ func (f *Freshness) save(ctx context.Context, x *txn) error {
 
 // succeed records a complete answer.
 func (f *Freshness) succeed(t Touch) {
-	f.AttemptedAt, f.RefreshedAt, f.SnapshotAt = later(f.AttemptedAt, t.StartedAt), &t.StartedAt, &t.StartedAt
+	f.attempt(t.StartedAt, t.Ticket)
+	f.RefreshedAt, f.SnapshotAt, f.SnapshotTicket = &t.StartedAt, &t.StartedAt, t.Ticket
 	f.DurationMS, f.Bytes, f.Objects = t.Duration.Milliseconds(), t.Bytes, int64(t.Objects)
 	f.Error, f.ErrorReason, f.ConsecutiveFailures = "", "", 0
 	f.NextDueAt = timeOrNil(t.NextDue)
@@ -106,11 +112,12 @@ func (f *Freshness) withhold(t Touch, d Decision) {
 	f.Error, f.ErrorReason, f.Pending = d.Error, d.Reason, d.Pending
 }
 
-func later(a *time.Time, b time.Time) *time.Time {
-	if a != nil && a.After(b) {
-		return a
+// attempt notes when an attempt began, unless a later one has begun.
+func (f *Freshness) attempt(at time.Time, ticket int64) {
+	if f.AttemptedAt != nil && f.AttemptTicket > ticket {
+		return
 	}
-	return &b
+	f.AttemptedAt, f.AttemptTicket = &at, ticket
 }
 
 func timeOrNil(t time.Time) *time.Time {
@@ -124,9 +131,11 @@ func timeOrNil(t time.Time) *time.Time {
 type Touch struct {
 	Kind      Kind
 	StartedAt time.Time
-	Duration  time.Duration
-	Bytes     int64
-	Objects   int
+	// Ticket is as in Snapshot.
+	Ticket   int64
+	Duration time.Duration
+	Bytes    int64
+	Objects  int
 	// NextDue is when the kind is due again; zero is stored as NULL.
 	NextDue time.Time
 	// Generation is that of the record the answer was compared with.
@@ -143,7 +152,7 @@ func (s *Store) TouchFresh(ctx context.Context, clusterID int64, l *Lease, touch
 	}
 	// In one order everywhere, so that two writers of several kinds do not wait for each other.
 	touches = slices.SortedFunc(slices.Values(touches), func(a, b Touch) int { return strings.Compare(string(a.Kind), string(b.Kind)) })
-	args := make([]any, 0, 10*len(touches)+4)
+	args := make([]any, 0, 12*len(touches)+4)
 	if l != nil {
 		args = append(args, clusterID, l.Holder, l.Token)
 	}
@@ -152,7 +161,7 @@ func (s *Store) TouchFresh(ctx context.Context, clusterID int64, l *Lease, touch
 		due := timeOrNil(t.NextDue)
 		cleanField(&due)
 		args = append(args, clusterID, t.Kind, started, started, started, t.Duration.Milliseconds(), t.Bytes, t.Objects,
-			due, t.Generation)
+			due, t.Generation, t.Ticket, t.Ticket)
 	}
 	args = append(args, l.token())
 	query := s.writer.Rebind(s.touchStatement(len(touches), l != nil))
@@ -180,9 +189,11 @@ func (s *Store) TouchFresh(ctx context.Context, clusterID int64, l *Lease, touch
 // With fenced, the arguments begin with cluster, holder and token of a lease, which is locked as by fence; they end with
 // the token to leave behind.
 func (s *Store) touchStatement(n int, fenced bool) string {
-	const columns = "cluster_id, kind, attempted_at, refreshed_at, snapshot_at, duration_ms, bytes, objects, next_due_at, generation"
+	const columns = "cluster_id, kind, attempted_at, refreshed_at, snapshot_at, duration_ms, bytes, objects, next_due_at, generation, " +
+		"attempt_ticket, snapshot_ticket"
 	types := []string{
 		"bigint", "text", "timestamptz", "timestamptz", "timestamptz", "bigint", "bigint", "bigint", "timestamptz", "bigint",
+		"bigint", "bigint",
 	}
 	row := make([]string, len(types))
 	for i, typ := range types {
@@ -197,17 +208,18 @@ func (s *Store) touchStatement(n int, fenced bool) string {
 	return "WITH " + lease + "t (" + columns + ") AS (VALUES " + values + strings.Repeat(", "+values, n-1) + `)
 INSERT INTO freshness (` + columns + `, lease_token)
 SELECT t.cluster_id, t.kind, t.attempted_at, t.refreshed_at, t.snapshot_at, t.duration_ms, t.bytes, t.objects,
-       t.next_due_at, t.generation, ` + s.d.cast("?", "bigint") + `
+       t.next_due_at, t.generation, t.attempt_ticket, t.snapshot_ticket, ` + s.d.cast("?", "bigint") + `
 FROM t JOIN clusters c ON c.id = t.cluster_id AND c.enabled
 WHERE ` + s.d.noSync + held + `
 ON CONFLICT (cluster_id, kind) DO UPDATE
 SET attempted_at = excluded.attempted_at, refreshed_at = excluded.refreshed_at, snapshot_at = excluded.snapshot_at,
     duration_ms = excluded.duration_ms, bytes = excluded.bytes, objects = excluded.objects, error = '',
     error_reason = '', consecutive_failures = 0, next_due_at = excluded.next_due_at,
-    pending_count = 0, pending_digest = '', pending_seen = 0, approved_count = 0, lease_token = excluded.lease_token
+    pending_count = 0, pending_digest = '', pending_seen = 0, approved_count = 0, lease_token = excluded.lease_token,
+    attempt_ticket = excluded.attempt_ticket, snapshot_ticket = excluded.snapshot_ticket
 -- the record must be the one that was compared, and no newer answer may have been recorded
 WHERE freshness.generation = excluded.generation
-  AND (freshness.snapshot_at IS NULL OR freshness.snapshot_at <= excluded.snapshot_at)`
+  AND ` + notNewer("freshness.snapshot_ticket", "excluded.snapshot_ticket")
 }
 
 func (s *Store) whyNotStamped(ctx context.Context, clusterID int64, l *Lease) error {
@@ -239,6 +251,8 @@ func (s *Store) whyNotStamped(ctx context.Context, clusterID int64, l *Lease) er
 type Failure struct {
 	Kinds       []Kind
 	AttemptedAt time.Time
+	// Ticket is that of the request that failed, or of one that was drawn when it was given up.
+	Ticket int64
 	// Error is a sentence for the operator, Reason a short label for its class.
 	Error, Reason string
 	// NextDue says when to try again after so many failures in a row.
@@ -261,10 +275,14 @@ func (s *Store) RecordFailure(ctx context.Context, clusterID int64, f Failure) (
 				return err
 			}
 			row := &locked.Freshness
-			if row.SnapshotAt != nil && row.SnapshotAt.After(attempted) {
+			a := applier{x: x, snap: &Snapshot{Ticket: f.Ticket}}
+			switch newer, err := a.newer(ctx, row.SnapshotTicket); {
+			case err != nil:
+				return err
+			case newer:
 				continue
 			}
-			row.AttemptedAt = later(row.AttemptedAt, attempted)
+			row.attempt(attempted, f.Ticket)
 			row.Error, row.ErrorReason = f.Error, f.Reason
 			row.ConsecutiveFailures++
 			failures = max(failures, row.ConsecutiveFailures)

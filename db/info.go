@@ -11,8 +11,10 @@ import (
 type ClusterInfo struct {
 	ClusterID int64
 	StartedAt time.Time
-	Duration  time.Duration
-	Bytes     int64
+	// Ticket is as in Snapshot.
+	Ticket   int64
+	Duration time.Duration
+	Bytes    int64
 	// NextDue is when the kind is due again; zero is stored as NULL.
 	NextDue                                       time.Time
 	UUID, GanetiName, SoftwareVersion, MasterNode string
@@ -28,7 +30,7 @@ const lockCluster = selectClusters + " WHERE id = ?"
 
 const updateInfo = `
 UPDATE clusters
-SET uuid = ?, ganeti_name = ?, software_version = ?, master_node = ?, tags = ?, info = ?, digest = ?, observed_at = ?
+SET uuid = ?, ganeti_name = ?, software_version = ?, master_node = ?, tags = ?, info = ?, digest = ?, observed_at = ?, ticket = ?
 WHERE id = ?`
 
 // ApplyInfo stores what a cluster says about itself. The first answer fixes the cluster's uuid; later ones with another
@@ -39,7 +41,7 @@ func (s *Store) ApplyInfo(ctx context.Context, in ClusterInfo) (Outcome, error) 
 	var out Outcome
 	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
 		a := &applier{x: x, snap: &Snapshot{
-			ClusterID: in.ClusterID, Kind: KindCluster, StartedAt: in.StartedAt, Duration: in.Duration, Bytes: in.Bytes,
+			ClusterID: in.ClusterID, Kind: KindCluster, StartedAt: in.StartedAt, Ticket: in.Ticket, Duration: in.Duration, Bytes: in.Bytes,
 			Objects: 1, NextDue: in.NextDue, DryRun: in.DryRun, Explain: in.Explain,
 		}}
 		err := a.runInfo(ctx, &in)
@@ -57,7 +59,10 @@ func (a *applier) runInfo(ctx context.Context, in *ClusterInfo) error {
 	if a.locked, err = lockKind(ctx, a.x, kindLock{clusterID: in.ClusterID, kind: KindCluster, lease: in.Lease}); err != nil {
 		return err
 	}
-	if a.locked.SnapshotAt != nil && a.locked.SnapshotAt.After(in.StartedAt) {
+	switch newer, err := a.newer(ctx, a.locked.SnapshotTicket); {
+	case err != nil:
+		return err
+	case newer:
 		return fmt.Errorf("a newer answer was applied: %w", ErrConflict)
 	}
 	var old Cluster
@@ -94,7 +99,7 @@ func (a *applier) writeInfo(ctx context.Context, old *Cluster, in *ClusterInfo) 
 		a.note(OpUpdated, old.ID, base, fields)
 	}
 	n, err := a.x.exec(ctx, updateInfo, in.UUID, in.GanetiName, in.SoftwareVersion, in.MasterNode,
-		a.x.d.argument(&in.Tags), a.x.d.argument(&in.Info), in.Digest[:], in.StartedAt, old.ID)
+		a.x.d.argument(&in.Tags), a.x.d.argument(&in.Info), in.Digest[:], in.StartedAt, in.Ticket, old.ID)
 	if err != nil {
 		return fmt.Errorf("writing the cluster: %w", err)
 	}

@@ -18,6 +18,8 @@ type Object struct {
 	Digest []byte `db:"digest" json:"-"`
 	// ObservedAt is when the request started that produced this row's content; the store sets it.
 	ObservedAt time.Time `db:"observed_at" json:"observed_at"`
+	// Ticket is the number of that request, by which observations are ordered; the store sets it.
+	Ticket int64 `db:"ticket" json:"-"`
 	// DeletedAt is set on tombstones: objects that a complete snapshot no longer had.
 	DeletedAt *time.Time `db:"deleted_at" json:"deleted_at"`
 }

@@ -12,6 +12,8 @@ type Observation struct {
 	Kind      Kind
 	// StartedAt is when the request started; it becomes observed_at of the row, changed or not.
 	StartedAt time.Time
+	// Ticket is the number that was drawn before it.
+	Ticket int64
 	// Item is the object as it is; its Row must not be nil. It is ignored when Gone is set.
 	Item Item
 	// Gone is the key of an object that the cluster no longer has.
@@ -40,7 +42,7 @@ func (s *Store) Observe(ctx context.Context, o Observation) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	snap := Snapshot{ClusterID: o.ClusterID, Kind: o.Kind, StartedAt: cleanTime(o.StartedAt), Explain: o.Explain}
+	snap := Snapshot{ClusterID: o.ClusterID, Kind: o.Kind, StartedAt: cleanTime(o.StartedAt), Ticket: o.Ticket, Explain: o.Explain}
 	if o.Gone != "" {
 		snap.Missing = []string{o.Gone}
 	}
@@ -62,8 +64,11 @@ func (a *applier) observe(ctx context.Context, o Observation) error {
 	if a.locked, err = lockKind(ctx, a.x, kindLock{clusterID: o.ClusterID, kind: o.Kind}); err != nil {
 		return err
 	}
+	newer, err := a.newer(ctx, a.locked.SnapshotTicket)
 	switch {
-	case a.locked.SnapshotAt != nil && a.locked.SnapshotAt.After(a.snap.StartedAt):
+	case err != nil:
+		return err
+	case newer:
 		// A newer complete answer has told of every object, of this one too. Rows that it found unchanged do not carry its
 		// time, so that their own would let this observation through.
 		a.out.Skipped = []string{o.key()}
@@ -99,8 +104,8 @@ func (a *applier) observeItem(ctx context.Context, item Item) error {
 		return fmt.Errorf("the object cannot be stored: %s", a.quarantined[0].reason)
 	}
 	// Not counted as written: the record that snapshots are compared with is what it was.
-	stamp := "UPDATE " + a.t.name + " SET observed_at = ? WHERE cluster_id = ? AND uuid = ? AND observed_at < ?"
-	_, err := a.x.exec(ctx, stamp, a.snap.StartedAt, a.snap.ClusterID, item.Row.Base().UUID, a.snap.StartedAt)
+	stamp := "UPDATE " + a.t.name + " SET observed_at = ?, ticket = ? WHERE cluster_id = ? AND uuid = ? AND " + notNewer("ticket", a.x.d.cast("?", "bigint"))
+	_, err := a.x.exec(ctx, stamp, a.snap.StartedAt, a.snap.Ticket, a.snap.ClusterID, item.Row.Base().UUID, a.snap.Ticket)
 	if err != nil {
 		return fmt.Errorf("stamping the row: %w", err)
 	}

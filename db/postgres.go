@@ -47,6 +47,8 @@ func postgresDialect() *dialect {
 		schemaTable:  "SELECT count(to_regclass(?))",
 		clock:        "clock_timestamp()",
 		clockPlus:    "clock_timestamp() + make_interval(secs => CAST(? AS double precision))",
+		drawTicket:   "SELECT nextval('request_tickets') AS number, clock_timestamp() AS at",
+		setTicket:    "SELECT setval('request_tickets', greatest(1, ?))",
 		snapshot:     &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		lockClusters: "LOCK TABLE clusters IN SHARE ROW EXCLUSIVE MODE",
 		lastID:       "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(?, 'id')::regclass), 0)",

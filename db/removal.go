@@ -64,7 +64,7 @@ func (a *applier) absent(ctx context.Context) ([]absentRow, error) {
 		}
 	}
 	var absent []absentRow
-	query := "SELECT id, uuid, name, observed_at FROM " + a.t.name +
+	query := "SELECT id, uuid, name, ticket FROM " + a.t.name +
 		" WHERE cluster_id = ? AND deleted_at IS NULL AND " + a.x.d.in("uuid") + " ORDER BY uuid"
 	for part := range slices.Chunk(keys, chunkRows) {
 		var rows []absentRow
@@ -72,7 +72,11 @@ func (a *applier) absent(ctx context.Context) ([]absentRow, error) {
 			return nil, fmt.Errorf("reading the rows of absent objects: %w", err)
 		}
 		for _, r := range rows {
-			if r.ObservedAt.After(a.snap.StartedAt) {
+			newer, err := a.newer(ctx, r.Ticket)
+			if err != nil {
+				return nil, err
+			}
+			if newer {
 				a.out.Skipped = append(a.out.Skipped, r.UUID)
 				continue
 			}
@@ -113,10 +117,10 @@ func (a *applier) decide(ctx context.Context, absent []absentRow) (Decision, err
 
 // tombstone marks the rows removed; ids, permissions and content stay.
 func (a *applier) tombstone(ctx context.Context, rows []absentRow) error {
-	query := "UPDATE " + a.t.name + " SET deleted_at = ?, observed_at = ? WHERE cluster_id = ? AND deleted_at IS NULL AND " +
+	query := "UPDATE " + a.t.name + " SET deleted_at = ?, observed_at = ?, ticket = ? WHERE cluster_id = ? AND deleted_at IS NULL AND " +
 		a.x.d.in("uuid")
 	for part := range slices.Chunk(rows, chunkRows) {
-		n, err := a.x.exec(ctx, query, a.snap.StartedAt, a.snap.StartedAt, a.snap.ClusterID, a.x.d.list(keysOf(part)))
+		n, err := a.x.exec(ctx, query, a.snap.StartedAt, a.snap.StartedAt, a.snap.Ticket, a.snap.ClusterID, a.x.d.list(keysOf(part)))
 		if err != nil {
 			return fmt.Errorf("removing %d objects: %w", len(part), err)
 		}

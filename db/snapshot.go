@@ -11,7 +11,9 @@ type Snapshot struct {
 	Kind      Kind
 	// StartedAt is when the request started; it becomes observed_at of what is written.
 	StartedAt time.Time
-	Duration  time.Duration
+	// Ticket is the number that was drawn before the request was sent: the greater one is newer.
+	Ticket   int64
+	Duration time.Duration
 	// Bytes and Objects are those of the whole answer.
 	Bytes   int64
 	Objects int
@@ -102,7 +104,7 @@ type Fingerprints struct {
 // touch is the part of the snapshot that freshness keeps.
 func (s *Snapshot) touch() Touch {
 	return Touch{
-		Kind: s.Kind, StartedAt: s.StartedAt, Duration: s.Duration, Bytes: s.Bytes, Objects: s.Objects,
+		Kind: s.Kind, StartedAt: s.StartedAt, Ticket: s.Ticket, Duration: s.Duration, Bytes: s.Bytes, Objects: s.Objects,
 		NextDue: s.NextDue, Generation: s.Generation,
 	}
 }

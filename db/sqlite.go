@@ -31,6 +31,8 @@ func sqliteDialect() *dialect {
 		schemaTable: "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?",
 		clock:       "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		clockPlus:   "strftime('%Y-%m-%d %H:%M:%f', 'now', CAST(? AS TEXT) || ' seconds')",
+		drawTicket:  "UPDATE request_tickets SET last_value = last_value + 1 RETURNING last_value AS number, NULL AS at",
+		setTicket:   "UPDATE request_tickets SET last_value = ?",
 		snapshot:    &sql.TxOptions{ReadOnly: true}, // WAL: a reader sees the database as of its first read
 		lastID:      "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?",
 		noSync:      "true", // synchronous=NORMAL does not wait for the disk at a commit anyway

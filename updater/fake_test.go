@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ganeticache/db"
@@ -19,6 +20,8 @@ type fakeStore struct {
 	mu    sync.Mutex
 	fresh map[int64]map[db.Kind]db.Freshness
 	now   func() time.Time
+	// tickets counts those drawn.
+	tickets atomic.Int64
 }
 
 func newFakeStore() *fakeStore {
@@ -83,6 +86,11 @@ func (s *fakeStore) Share(_ context.Context, r db.Replica, clusters []int64) (db
 		shares.Leases = append(shares.Leases, db.Lease{ClusterID: id, Holder: r.ID, Token: 1})
 	}
 	return shares, nil
+}
+
+// Ticket has no time of its own, as that of SQLite.
+func (s *fakeStore) Ticket(context.Context) (db.Ticket, error) {
+	return db.Ticket{Number: s.tickets.Add(1)}, nil
 }
 
 func (s *fakeStore) Leave(context.Context, string) error { return nil }

@@ -29,7 +29,7 @@ func (r *run) refreshInfo(ctx context.Context) (kr KindResult) {
 	if known.ok && known.value == digest {
 		r.t.info = known
 		r.touches = append(r.touches, db.Touch{
-			Kind: db.KindCluster, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
+			Kind: db.KindCluster, StartedAt: a.StartedAt, Ticket: r.src.ticket.Number, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
 			Generation: known.generation,
 		})
 		kr.Err = r.recordServing(ctx, a.Address, false)
@@ -61,7 +61,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 		return db.Outcome{Created: 1}, nil // a dry run of a cluster that has no row yet
 	}
 	out, err := r.u.opts.Store.ApplyInfo(ctx, db.ClusterInfo{
-		ClusterID: row.ID, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes,
+		ClusterID: row.ID, StartedAt: a.StartedAt, Ticket: r.src.ticket.Number, Duration: a.Duration, Bytes: a.Bytes,
 		NextDue: r.due(db.KindCluster, a.StartedAt),
 		UUID:    info.UUID, GanetiName: info.Name, SoftwareVersion: info.SoftwareVersion, MasterNode: info.Master,
 		Tags: info.Tags, Info: body, Digest: digest,
@@ -78,7 +78,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 	if !r.u.opts.DryRun {
 		row.UUID = info.UUID
 		r.applied = append(r.applied, db.Touch{
-			Kind: db.KindCluster, StartedAt: a.StartedAt, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
+			Kind: db.KindCluster, StartedAt: a.StartedAt, Ticket: r.src.ticket.Number, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
 			NextDue: r.due(db.KindCluster, a.StartedAt), Generation: out.Generation,
 		})
 		r.t.info = remembered[ganeti.Digest]{value: digest, generation: out.Generation, ok: true}
@@ -117,7 +117,7 @@ func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 		if delta.Unchanged() {
 			r.t.known[k.name] = remembered[*ganeti.Index]{delta.Index(nil, nil), known.generation, true}
 			r.touches = append(r.touches, db.Touch{
-				Kind: k.name, StartedAt: delta.StartedAt, Duration: delta.Duration, Bytes: delta.Bytes,
+				Kind: k.name, StartedAt: delta.StartedAt, Ticket: r.src.ticket.Number, Duration: delta.Duration, Bytes: delta.Bytes,
 				Objects: delta.Items, Generation: known.generation,
 			})
 			return kr
@@ -143,7 +143,7 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	}
 	keys := make([]string, delta.Changed())
 	s := db.Snapshot{
-		ClusterID: r.t.row.ID, Kind: k.name, StartedAt: delta.StartedAt, Duration: delta.Duration,
+		ClusterID: r.t.row.ID, Kind: k.name, StartedAt: delta.StartedAt, Ticket: r.src.ticket.Number, Duration: delta.Duration,
 		Bytes: delta.Bytes, Objects: delta.Items, NextDue: r.due(k.name, delta.StartedAt),
 		Generation: generation, Changed: items(k, delta, keys), Missing: delta.Missing(),
 		Lease: r.lease, DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
@@ -164,7 +164,7 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 		return out, &WithheldError{Kind: k.name, Absent: len(out.Withheld), Why: out.Reason, text: out.Error}
 	}
 	r.applied = append(r.applied, db.Touch{
-		Kind: k.name, StartedAt: s.StartedAt, Duration: s.Duration, Bytes: s.Bytes, Objects: s.Objects, NextDue: s.NextDue,
+		Kind: k.name, StartedAt: s.StartedAt, Ticket: s.Ticket, Duration: s.Duration, Bytes: s.Bytes, Objects: s.Objects, NextDue: s.NextDue,
 		Generation: out.Generation,
 	})
 	return out, nil

@@ -14,6 +14,9 @@ type measured struct {
 	cluster string
 	metrics *metrics
 	now     func() time.Time
+	// draw gives each request its ticket before it is sent; ticket is that of the last one.
+	draw   func(ctx context.Context) (db.Ticket, error)
+	ticket db.Ticket
 	// spent is how long all requests took.
 	spent time.Duration
 }
@@ -24,33 +27,51 @@ func (u *Updater) connect(cluster string, s ganeti.Settings) (*measured, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &measured{src: src, cluster: cluster, metrics: u.metrics, now: u.now}, nil
+	return &measured{src: src, cluster: cluster, metrics: u.metrics, now: u.now, draw: u.ticket}, nil
+}
+
+// ask draws the ticket of a request. What answers it is as new as the ticket, and of its time.
+func (s *measured) ask(ctx context.Context) (err error) {
+	s.ticket, err = s.draw(ctx)
+	return err
 }
 
 // Info implements [Source].
 func (s *measured) Info(ctx context.Context) (ganeti.Answer, error) {
+	if err := s.ask(ctx); err != nil {
+		return ganeti.Answer{}, err
+	}
 	began := s.now()
 	a, err := s.src.Info(ctx)
+	a.StartedAt = s.ticket.At
 	s.count(db.KindCluster, began, a.Duration, a.Bytes, err)
 	return a, err
 }
 
 // Bulk implements [Source].
 func (s *measured) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error) {
+	if err := s.ask(ctx); err != nil {
+		return nil, err
+	}
 	began := s.now()
 	d, err := s.src.Bulk(ctx, r, known)
 	if err != nil {
 		s.count(kindAt(r), began, 0, 0, err)
 		return nil, err
 	}
+	d.StartedAt = s.ticket.At
 	s.count(kindAt(r), began, d.Duration, d.Bytes, nil)
 	return d, nil
 }
 
 // Item implements [Source].
 func (s *measured) Item(ctx context.Context, r ganeti.Resource, name string) (ganeti.Answer, error) {
+	if err := s.ask(ctx); err != nil {
+		return ganeti.Answer{}, err
+	}
 	began := s.now()
 	a, err := s.src.Item(ctx, r, name)
+	a.StartedAt = s.ticket.At
 	s.count(kindAt(r), began, a.Duration, a.Bytes, err)
 	return a, err
 }

@@ -89,6 +89,13 @@ func (s *modelStore) strike(ctx context.Context, struck bool, do func(ctx contex
 	}
 }
 
+// Ticket implements updater.Store. The number is the database's, the time that of the model, on either database.
+func (s *modelStore) Ticket(ctx context.Context) (db.Ticket, error) {
+	t, err := s.Store.Ticket(ctx)
+	t.At = s.m.world.tick()
+	return t, err
+}
+
 // Freshness implements updater.Store.
 func (s *modelStore) Freshness(ctx context.Context, id int64) (fresh map[db.Kind]db.Freshness, err error) {
 	err = s.call(ctx, func(ctx context.Context) error {

@@ -139,7 +139,7 @@ func newWorld(w *wire, now time.Time) *world {
 	return x
 }
 
-// tick is the time of the next event: no two are the same.
+// tick is the time of the next ticket, and of the request that follows it: no two are the same.
 func (x *world) tick() time.Time {
 	x.now = x.now.Add(time.Second)
 	return x.now
@@ -173,7 +173,7 @@ func (x *world) answered() {
 
 // Info implements updater.Source.
 func (x *world) Info(context.Context) (ganeti.Answer, error) {
-	at := x.tick()
+	at := x.now
 	if trouble := x.failing(); trouble != "" {
 		return ganeti.Answer{}, &ganeti.TimeoutError{Phase: "first_byte", After: time.Second}
 	}
@@ -190,7 +190,7 @@ func (x *world) Info(context.Context) (ganeti.Answer, error) {
 // Bulk implements updater.Source.
 func (x *world) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index) (*ganeti.Delta, error) {
 	k := map[ganeti.Resource]db.Kind{ganeti.Instances: db.KindVM, ganeti.Nodes: db.KindNode, ganeti.Jobs: db.KindJob}[r]
-	at, said := x.tick(), x.list(k)
+	at, said := x.now, x.list(k)
 	if x.foreign {
 		said = nil
 	}
@@ -216,7 +216,7 @@ func (x *world) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index
 
 // Item implements updater.Source.
 func (x *world) Item(_ context.Context, _ ganeti.Resource, name string) (ganeti.Answer, error) {
-	at := x.tick()
+	at := x.now
 	if x.failing() != "" {
 		return ganeti.Answer{}, &ganeti.TimeoutError{Phase: "first_byte", After: time.Second}
 	}

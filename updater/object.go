@@ -156,9 +156,13 @@ func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) 
 	if err == nil || Reason(err) == "canceled" || databaseTrouble(err) {
 		return err
 	}
+	ticket, ticketErr := u.failureTicket(ctx, q.src)
+	if ticketErr != nil {
+		return errors.Join(err, ticketErr)
+	}
 	now := u.now().UTC()
 	_, recErr := store.RecordFailure(ctx, o.clusterID, db.Failure{
-		Kinds: []db.Kind{o.kind}, AttemptedAt: now, Error: err.Error(), Reason: Reason(err),
+		Kinds: []db.Kind{o.kind}, AttemptedAt: ticket.At, Ticket: ticket.Number, Error: err.Error(), Reason: Reason(err),
 		NextDue: func(failures int) time.Time { return t.plan.retry(now, failures, 0) },
 	})
 	if recErr != nil {
@@ -194,22 +198,23 @@ func (q *question) ask(ctx context.Context, c Cluster) error {
 	if err != nil && !errors.Is(err, ganeti.ErrNotFound) {
 		return err
 	}
+	named := q.src.ticket
 	if err == nil {
 		it := k.item(a.Body)
 		if it.Row != nil && it.Key == q.o.uuid {
-			return q.observe(ctx, db.Observation{StartedAt: a.StartedAt, Item: it})
+			return q.observe(ctx, named, db.Observation{Item: it})
 		}
 	}
 	// Nothing of that name, or another object: renamed, removed, made anew, or another cluster behind the address.
 	if k.name != db.KindVM {
 		return q.refreshKind(ctx)
 	}
-	return q.askByUUID(ctx, k, a)
+	return q.askByUUID(ctx, k, a, named)
 }
 
 // askByUUID settles what became of a VM whose name no longer leads to it. named is what answers to the name now, if
-// anything does.
-func (q *question) askByUUID(ctx context.Context, k kind, named ganeti.Answer) error {
+// anything does, and asked the ticket of that answer.
+func (q *question) askByUUID(ctx context.Context, k kind, named ganeti.Answer, asked db.Ticket) error {
 	proven, err := q.sameCluster(ctx)
 	if err != nil {
 		return err
@@ -222,21 +227,20 @@ func (q *question) askByUUID(ctx context.Context, k kind, named ganeti.Answer) e
 		if it.Row == nil {
 			return fmt.Errorf("the answer about %s cannot be stored: %s", q.o.label(), it.Reason)
 		}
-		if err := q.observe(ctx, db.Observation{StartedAt: named.StartedAt, Item: it}); err != nil {
+		if err := q.observe(ctx, asked, db.Observation{Item: it}); err != nil {
 			return err
 		}
 	}
 	if q.o.uuid == "" {
 		return nil
 	}
-	asked := q.u.now().UTC()
 	a, err := q.src.Item(ctx, k.resource, q.o.uuid)
 	switch {
 	case errors.Is(err, ganeti.ErrNotFound):
 		if err := sameAddress(proven, refusedBy(err)); err != nil {
 			return err
 		}
-		return q.observe(ctx, db.Observation{StartedAt: asked, Gone: q.o.uuid})
+		return q.observe(ctx, q.src.ticket, db.Observation{Gone: q.o.uuid})
 	case err != nil:
 		return err
 	}
@@ -247,7 +251,7 @@ func (q *question) askByUUID(ctx context.Context, k kind, named ganeti.Answer) e
 	if it.Row == nil {
 		return fmt.Errorf("the answer about %s cannot be stored: %s", q.o.uuid, it.Reason)
 	}
-	return q.observe(ctx, db.Observation{StartedAt: a.StartedAt, Item: it})
+	return q.observe(ctx, q.src.ticket, db.Observation{Item: it})
 }
 
 // sameCluster makes sure that the cluster on record answers, before its silence about an object is believed, and gives
@@ -281,7 +285,8 @@ func (q *question) refreshKind(ctx context.Context) error {
 	return res.Err()
 }
 
-func (q *question) observe(ctx context.Context, o db.Observation) error {
+func (q *question) observe(ctx context.Context, asked db.Ticket, o db.Observation) error {
+	o.StartedAt, o.Ticket = asked.At, asked.Number
 	o.ClusterID, o.Kind = q.o.clusterID, q.o.kind
 	if _, err := q.store.Observe(ctx, o); err != nil {
 		return &storeError{err}

@@ -257,9 +257,17 @@ func (r *run) recordFailures(ctx context.Context) {
 	if r.u.opts.DryRun {
 		return
 	}
+	if len(errs) == 0 {
+		return
+	}
+	ticket, err := r.u.failureTicket(ctx, r.src)
+	if err != nil {
+		r.u.log.Debug("recording a failed refresh", zap.String("cluster", r.res.Cluster), zap.Error(err))
+		return
+	}
 	for _, err := range errs {
 		failures, recErr := r.u.opts.Store.RecordFailure(ctx, r.t.row.ID, db.Failure{
-			Kinds: byText[err.Error()], AttemptedAt: r.res.StartedAt,
+			Kinds: byText[err.Error()], AttemptedAt: ticket.At, Ticket: ticket.Number,
 			Error: err.Error(), Reason: Reason(err), NextDue: r.nextTry,
 			Lease: r.lease,
 		})

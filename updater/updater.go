@@ -37,6 +37,7 @@ type Store interface {
 	TouchFresh(ctx context.Context, clusterID int64, l *db.Lease, touches []db.Touch) error
 	RecordFailure(ctx context.Context, clusterID int64, f db.Failure) (int, error)
 	SetServing(ctx context.Context, clusterID int64, l *db.Lease, at db.RAPIAddress) error
+	Ticket(ctx context.Context) (db.Ticket, error)
 	Purge(ctx context.Context, tombstonedBefore time.Time) (int64, error)
 	Claim(ctx context.Context) (release func() error, err error)
 	Share(ctx context.Context, r db.Replica, clusters []int64) (db.Shares, error)

@@ -34,6 +34,8 @@ func Conformance(t *testing.T, open func(testing.TB, db.Options) *db.Store) {
 
 		{"newer observations win", newerWins},
 		{"an older snapshot conflicts", olderConflicts},
+		{"the order of requests counts, no clock", ticketsCount},
+		{"tickets grow", ticketsGrow},
 		{"another generation conflicts", generationConflicts},
 		{"a dry run writes nothing and tells all", dryRun},
 		{"two clusters with the same uuids do not mix", twoClusters},

@@ -18,6 +18,8 @@ type fixture struct {
 	s       *db.Store
 	cluster db.Cluster
 	now     time.Time
+	// asked is the number of the last ticket.
+	asked int64
 }
 
 func newFixture(tb testing.TB, s *db.Store) *fixture {
@@ -55,6 +57,14 @@ func (f *fixture) tick() time.Time {
 	return f.now
 }
 
+// ask is the ticket of a request that begins now, a minute after the last.
+func (f *fixture) ask() db.Ticket {
+	f.Helper()
+	t := must(f.s.Ticket(f.ctx()))(f)
+	t.At, f.asked = f.tick(), t.Number
+	return t
+}
+
 // answer compares a complete answer with the record, as the engine does.
 func (f *fixture) answer(k db.Kind, items ...db.Item) db.Snapshot {
 	f.Helper()
@@ -84,8 +94,9 @@ func (f *fixture) answerOf(clusterID int64, k db.Kind, items ...db.Item) db.Snap
 			missing = append(missing, p.Key)
 		}
 	}
+	asked := f.ask()
 	return db.Snapshot{
-		ClusterID: clusterID, Kind: k, StartedAt: f.tick(), Duration: 1500 * time.Millisecond, Bytes: 4711,
+		ClusterID: clusterID, Kind: k, StartedAt: asked.At, Ticket: asked.Number, Duration: 1500 * time.Millisecond, Bytes: 4711,
 		Objects: len(items), NextDue: f.now.Add(time.Minute), Generation: record.Generation,
 		Changed: sequence(changed), Missing: missing, Explain: true,
 	}

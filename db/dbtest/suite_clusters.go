@@ -116,8 +116,9 @@ func disabledFrozen(f *fixture) {
 
 // info is what the cluster says of itself.
 func (f *fixture) infoAnswer(raw string, edit ...func(*db.ClusterInfo)) db.ClusterInfo {
+	asked := f.ask()
 	in := db.ClusterInfo{
-		ClusterID: f.cluster.ID, StartedAt: f.tick(), Duration: time.Second, Bytes: 99, NextDue: f.now.Add(time.Minute),
+		ClusterID: f.cluster.ID, StartedAt: asked.At, Ticket: asked.Number, Duration: time.Second, Bytes: 99, NextDue: f.now.Add(time.Minute),
 		UUID: "c1", GanetiName: "gnt.example.org", SoftwareVersion: "3.0.2", MasterNode: "node1", Tags: db.List{"t"},
 		Info: db.JSON(raw), Digest: digest(raw), Explain: true,
 	}
@@ -134,7 +135,7 @@ func clusterInfo(f *fixture) {
 	seen := f.now
 	same(f, "same", db.Outcome{Generation: 1}, apply(f.infoAnswer(`{"a": 1}`)))
 	got := must(f.s.Clusters(f.ctx()))(f)[0]
-	got.Info, got.Digest = nil, nil
+	got.Info, got.Digest, got.Ticket = nil, nil, 0
 	want := f.cluster
 	want.UUID, want.GanetiName, want.SoftwareVersion, want.MasterNode = "c1", "gnt.example.org", "3.0.2", "node1"
 	want.Tags, want.ObservedAt = db.List{"t"}, &seen
@@ -152,7 +153,8 @@ func clusterInfo(f *fixture) {
 	same(f, "fingerprint", db.Fingerprints{Generation: 4, Items: []db.Fingerprint{{Key: "c1", Digest: digest(`{"a":3}`)}}}, record)
 
 	old := f.infoAnswer(`{"a":4}`)
-	old.StartedAt = f.now.Add(-time.Hour)
+	apply(f.infoAnswer(`{"a":3}`))
+	old.StartedAt = f.now.Add(time.Hour)
 	_, err := f.s.ApplyInfo(f.ctx(), old)
 	wantError(f, db.ErrConflict, err)
 }

@@ -9,11 +9,12 @@ import (
 )
 
 func (f *fixture) touches(generation int64, kinds ...db.Kind) []db.Touch {
-	f.tick()
+	asked := f.ask()
 	var t []db.Touch
 	for _, k := range kinds {
 		t = append(t, db.Touch{
-			Kind: k, StartedAt: f.now, Duration: 20 * time.Millisecond, Bytes: 5, Objects: 6, NextDue: f.now.Add(time.Minute), Generation: generation,
+			Kind: k, StartedAt: asked.At, Ticket: asked.Number, Duration: 20 * time.Millisecond, Bytes: 5, Objects: 6,
+			NextDue: f.now.Add(time.Minute), Generation: generation,
 		})
 	}
 	return t
@@ -30,7 +31,7 @@ func touch(f *fixture) {
 	for _, k := range []db.Kind{db.KindVM, db.KindNode} {
 		same(f, string(k), db.Freshness{
 			ClusterID: f.cluster.ID, Kind: k, AttemptedAt: &f.now, RefreshedAt: &f.now, SnapshotAt: &f.now, DurationMS: 20, Bytes: 5,
-			Objects: 6, NextDueAt: new(f.now.Add(time.Minute)), Generation: 1,
+			Objects: 6, NextDueAt: new(f.now.Add(time.Minute)), Generation: 1, AttemptTicket: f.asked, SnapshotTicket: f.asked,
 		}, f.freshness(k))
 	}
 	same(f, "rows", before, f.vms())
@@ -51,7 +52,7 @@ func touchConflicts(f *fixture) {
 	before := f.freshness(db.KindVM)
 	wantError(f, db.ErrConflict, f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, f.touches(0, db.KindVM)))
 	old := f.touches(1, db.KindVM)
-	old[0].StartedAt = before.RefreshedAt.Add(-time.Microsecond)
+	old[0].Ticket = before.SnapshotTicket - 1
 	wantError(f, db.ErrConflict, f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, old))
 	same(f, "freshness", before, f.freshness(db.KindVM))
 	wantError(f, db.ErrNotFound, f.s.TouchFresh(f.ctx(), 4711, nil, f.touches(1, db.KindVM)))
@@ -61,9 +62,9 @@ func failures(f *fixture) {
 	f.apply(db.KindVM, vm("u1", "web"))
 	refreshed, good := f.now, f.freshness(db.KindVM)
 	fail := func() int {
-		f.tick()
+		asked := f.ask()
 		return must(f.s.RecordFailure(f.ctx(), f.cluster.ID, db.Failure{
-			Kinds: []db.Kind{db.KindVM, db.KindNode}, AttemptedAt: f.now, Error: "HTTP 502\x00\xff", Reason: "status",
+			Kinds: []db.Kind{db.KindVM, db.KindNode}, AttemptedAt: asked.At, Ticket: asked.Number, Error: "HTTP 502\x00\xff", Reason: "status",
 			NextDue: func(n int) time.Time { return f.now.Add(time.Duration(n) * time.Hour) },
 		}))(f)
 	}
@@ -71,19 +72,20 @@ func failures(f *fixture) {
 	same(f, "failures", 2, fail())
 	want := good
 	want.AttemptedAt, want.Error, want.ErrorReason, want.ConsecutiveFailures = &f.now, "HTTP 502\uFFFD\uFFFD", "status", 2
-	want.NextDueAt = new(f.now.Add(2 * time.Hour))
+	want.NextDueAt, want.AttemptTicket = new(f.now.Add(2*time.Hour)), f.asked
 	same(f, "freshness", want, f.freshness(db.KindVM))
 	if at := f.freshness(db.KindNode).RefreshedAt; at != nil {
 		f.Errorf("a failed kind is refreshed at %v", at)
 	}
 	same(f, "the rows' age", refreshed, *f.freshness(db.KindVM).RefreshedAt)
 
+	late := f.ask()
 	f.apply(db.KindVM, vm("u1", "web"))
 	got := f.freshness(db.KindVM)
 	same(f, "error", "", got.Error+got.ErrorReason)
 	same(f, "failures", 0, got.ConsecutiveFailures)
 	// A failure older than the success does not count.
-	old := db.Failure{Kinds: []db.Kind{db.KindVM}, AttemptedAt: f.now.Add(-time.Minute), Error: "late"}
+	old := db.Failure{Kinds: []db.Kind{db.KindVM}, AttemptedAt: f.now.Add(time.Minute), Ticket: late.Number, Error: "late"}
 	same(f, "failures", 0, must(f.s.RecordFailure(f.ctx(), f.cluster.ID, old))(f))
 	same(f, "freshness", got, f.freshness(db.KindVM))
 }

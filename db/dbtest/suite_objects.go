@@ -27,6 +27,7 @@ func created(f *fixture) {
 	same(f, "freshness", db.Freshness{
 		ClusterID: f.cluster.ID, Kind: db.KindVM, AttemptedAt: &f.now, RefreshedAt: &f.now, SnapshotAt: &f.now,
 		DurationMS: 1500, Bytes: 4711, Objects: 3, NextDueAt: new(f.now.Add(time.Minute)), Generation: 2,
+		AttemptTicket: f.asked, SnapshotTicket: f.asked,
 	}, fresh)
 }
 

@@ -29,9 +29,9 @@ func observeConformance(t *testing.T, open func(testing.TB, db.Options) *db.Stor
 }
 
 // see stores one observation of a VM, or that it is gone.
-func (f *fixture) see(at time.Time, item db.Item, gone string) db.Outcome {
+func (f *fixture) see(asked db.Ticket, item db.Item, gone string) db.Outcome {
 	f.Helper()
-	o := db.Observation{ClusterID: f.cluster.ID, Kind: db.KindVM, StartedAt: at, Gone: gone, Explain: true}
+	o := db.Observation{ClusterID: f.cluster.ID, Kind: db.KindVM, StartedAt: asked.At, Ticket: asked.Number, Gone: gone, Explain: true}
 	if gone == "" {
 		for copied := range sequence([]db.Item{item}) {
 			o.Item = copied
@@ -57,7 +57,7 @@ func observed(f *fixture) {
 		{item: vm("u2", "db2"), want: counts{Restored: 1}, live: map[string]string{"u1": "web", "u2": "db2"}},
 	} {
 		generation := f.freshness(db.KindVM).Generation
-		out := f.see(f.tick(), step.item, step.gone)
+		out := f.see(f.ask(), step.item, step.gone)
 		same(f, "outcome", step.want, countsOf(out))
 		same(f, "live", step.live, f.live())
 		if moved := f.freshness(db.KindVM).Generation - generation; (moved == 1) != (step.want != counts{}) {
@@ -72,30 +72,39 @@ func observed(f *fixture) {
 func observedUnchanged(f *fixture) {
 	f.apply(db.KindVM, vm("u1", "web"))
 	before := f.freshness(db.KindVM)
-	at := f.tick()
-	same(f, "outcome", counts{}, countsOf(f.see(at, vm("u1", "web"), "")))
+	asked := f.ask()
+	same(f, "outcome", counts{}, countsOf(f.see(asked, vm("u1", "web"), "")))
 	same(f, "freshness", before, f.freshness(db.KindVM))
 	view := must(f.s.VM(f.ctx(), db.VMRef{Cluster: "alpha", Name: "web"}, nil))(f)
-	same(f, "cached at", at, view.CachedAt.UTC())
+	same(f, "cached at", asked.At, view.CachedAt.UTC())
 }
 
 // observedThenOlder applies a snapshot whose request began before an observation and that was compared after it: it must
-// neither bring back, nor remove, nor overwrite what was seen later.
+// neither bring back, nor remove, nor overwrite what was seen later, although a clock said that it was seen earlier.
 func observedThenOlder(f *fixture) {
 	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "db"))
-	f.see(f.now.Add(time.Hour), vm("u1", "web", func(v *db.VM) { v.Status = "ADMIN_down" }), "")
-	f.see(f.now.Add(time.Hour), db.Item{}, "u2")
-	f.see(f.now.Add(time.Hour), vm("u3", "new"), "")
+	older := f.ask()
+	later := func() db.Ticket {
+		asked := f.ask()
+		asked.At = older.At.Add(-time.Second)
+		return asked
+	}
+	f.see(later(), vm("u1", "web", func(v *db.VM) { v.Status = "ADMIN_down" }), "")
+	f.see(later(), db.Item{}, "u2")
+	f.see(later(), vm("u3", "new"), "")
 	before := f.vms()
-	out := f.apply(db.KindVM, vm("u1", "web"), vm("u2", "db"))
+	snap := f.answer(db.KindVM, vm("u1", "web"), vm("u2", "db"))
+	snap.Ticket = older.Number
+	out := f.applySnapshot(snap)
 	same(f, "outcome", counts{}, countsOf(out))
 	same(f, "rows", before, f.vms())
 	same(f, "live", map[string]string{"u1": "web", "u3": "new"}, f.live())
 }
 
 func observedTooLate(f *fixture) {
+	late := f.ask()
 	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "db"))
-	late := f.now.Add(-time.Second)
+	late.At = f.now.Add(time.Hour) // as its clock said
 	before := f.vms()
 	same(f, "update", []string{"u1"}, f.see(late, vm("u1", "old"), "").Skipped)
 	same(f, "removal", []string{"u2"}, f.see(late, db.Item{}, "u2").Skipped)
@@ -106,9 +115,12 @@ func observedTooLate(f *fixture) {
 // row carries its time.
 func observedBeforeSnapshot(f *fixture) {
 	f.apply(db.KindVM, vm("u1", "web"))
-	asked := f.tick()
+	asked := f.ask()
 	record := must(f.s.Fingerprints(f.ctx(), f.cluster.ID, db.KindVM))(f)
-	touch := []db.Touch{{Kind: db.KindVM, StartedAt: f.tick(), Objects: 1, Generation: record.Generation}}
+	found := f.ask()
+	touch := []db.Touch{{
+		Kind: db.KindVM, StartedAt: found.At, Ticket: found.Number, Objects: 1, Generation: record.Generation,
+	}}
 	if err := f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, touch); err != nil {
 		f.Fatal(err)
 	}

@@ -248,7 +248,10 @@ func ownerTags(f *fixture) {
 	observe := func(item db.Item) {
 		f.Helper()
 		item.Row.Base().Info = item.Raw
-		must(f.s.Observe(f.ctx(), db.Observation{ClusterID: f.cluster.ID, Kind: db.KindVM, StartedAt: f.tick(), Item: item}))(f)
+		asked := f.ask()
+		must(f.s.Observe(f.ctx(), db.Observation{
+			ClusterID: f.cluster.ID, Kind: db.KindVM, StartedAt: asked.At, Ticket: asked.Number, Item: item,
+		}))(f)
 	}
 	observe(vm("u1", "web", tags("owner:dave")))
 	observe(vm("u3", "new", tags("owner:dave")))

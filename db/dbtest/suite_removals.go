@@ -34,6 +34,7 @@ func guardWithholds(f *fixture) {
 		ClusterID: f.cluster.ID, Kind: db.KindVM, AttemptedAt: &f.now, RefreshedAt: &refreshed, SnapshotAt: &f.now, DurationMS: 1500,
 		Bytes: 4711, Objects: 2, Error: "19 of 20 would be removed", ErrorReason: "guard", ConsecutiveFailures: 1,
 		NextDueAt: new(f.now.Add(time.Minute)), Generation: 2, Pending: pending,
+		AttemptTicket: f.asked, SnapshotTicket: f.asked,
 	}, fresh)
 
 	// Allowed at last: the removals are made and nothing stays pending.

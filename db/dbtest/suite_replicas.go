@@ -155,7 +155,7 @@ func fenced(f *fixture) {
 	a, b := replica("a"), replica("b")
 	lost := f.share(a).Leases[0]
 	record := must(f.s.Fingerprints(f.ctx(), f.cluster.ID, db.KindVM))(f)
-	touch := []db.Touch{{Kind: db.KindVM, StartedAt: f.tick(), Generation: record.Generation, Objects: 1}}
+	touch := f.touches(record.Generation, db.KindVM)
 	if err := f.s.TouchFresh(f.ctx(), f.cluster.ID, &lost, touch); err != nil {
 		f.Fatalf("stamping with the lease: %v", err)
 	}

@@ -241,7 +241,7 @@ func approvals(f *fixture) {
 	// An answer that lists everything again needs no approval, and takes it back.
 	approve()
 	live := f.answer(db.KindVM, items[:9]...)
-	wantError(f, nil, f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, []db.Touch{{Kind: db.KindVM, StartedAt: f.now, Generation: live.Generation}}))
+	wantError(f, nil, f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, f.touches(live.Generation, db.KindVM)))
 	same(f, "approved after a complete answer", 0, f.freshness(db.KindVM).Approved)
 	_, err := f.s.ApproveRemovals(f.ctx(), "none")
 	wantError(f, db.ErrNotFound, err)

@@ -15,7 +15,7 @@ func newerWins(f *fixture) {
 	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "db"))
 	// Another observer (a single object read on demand, say) saw both later than the snapshot that is on its way.
 	snap := f.answer(db.KindVM, vm("u1", "old", func(v *db.VM) { v.Status = "ADMIN_down" }))
-	f.mustWrite("UPDATE virtual_machines SET observed_at = '2030-01-01 00:00:00+00:00'")
+	f.mustWrite(fmt.Sprintf("UPDATE virtual_machines SET ticket = %d, observed_at = '2020-01-01 00:00:00+00:00'", f.ask().Number))
 	before := f.vms()
 	out := f.applySnapshot(snap)
 	same(f, "outcome", counts{}, countsOf(out))
@@ -24,15 +24,78 @@ func newerWins(f *fixture) {
 	same(f, "rows", before, f.vms())
 }
 
+// ticketsCount has the clocks of rows and answers anywhere, and tickets that nobody drew: the order of the requests alone
+// decides, and nothing is newest for good.
+func ticketsCount(f *fixture) {
+	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "db"), vm("u3", "gone"))
+	f.mustWrite("UPDATE virtual_machines SET observed_at = '2090-01-01 00:00:00+00:00'")
+	f.mustWrite("UPDATE freshness SET attempted_at = '2090-01-01 00:00:00+00:00', refreshed_at = attempted_at, snapshot_at = attempted_at")
+	f.mustWrite("UPDATE virtual_machines SET ticket = 9000000000000000000 WHERE uuid <> 'u1'")
+	f.mustWrite("UPDATE freshness SET snapshot_ticket = 9000000000000000000")
+	down := func(v *db.VM) { v.Status = "ADMIN_down" }
+	out := f.apply(db.KindVM, vm("u1", "web", down), vm("u2", "db", down))
+	same(f, "outcome", counts{Updated: 2, Removed: 1}, countsOf(out))
+	same(f, "live", map[string]string{"u1": "web", "u2": "db"}, f.live())
+	same(f, "refreshed", f.now, *f.freshness(db.KindVM).RefreshedAt)
+	for uuid, v := range f.vms() {
+		same(f, uuid+" observed", f.now, v.Seen.UTC())
+	}
+	f.mustWrite("UPDATE freshness SET snapshot_ticket = 9000000000000000000, attempt_ticket = 0")
+	touches := f.touches(f.freshness(db.KindVM).Generation, db.KindVM)
+	if err := f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, touches); err != nil {
+		f.Fatal(err)
+	}
+	f.mustWrite("UPDATE freshness SET snapshot_ticket = 9000000000000000000, attempt_ticket = 0")
+	failed := f.ask()
+	same(f, "failures", 1, must(f.s.RecordFailure(f.ctx(), f.cluster.ID, db.Failure{
+		Kinds: []db.Kind{db.KindVM}, AttemptedAt: failed.At, Ticket: failed.Number, Error: "x",
+	}))(f))
+	f.mustWrite("UPDATE virtual_machines SET ticket = 9000000000000000000, observed_at = '2090-01-01 00:00:00+00:00'")
+	f.see(f.ask(), vm("u1", "web", down), "")
+	same(f, "observed as it was", f.now, f.vms()["u1"].Seen.UTC())
+	same(f, "observed anew", counts{Updated: 1}, countsOf(f.see(f.ask(), vm("u2", "db"), "")))
+}
+
+// ticketsGrow draws from several goroutines: no two numbers are the same, and who draws later draws a greater one.
+func ticketsGrow(f *fixture) {
+	var mu sync.Mutex
+	seen := map[int64]bool{}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			last := int64(0)
+			for range 25 {
+				t, err := f.s.Ticket(f.ctx())
+				if err != nil {
+					f.Error(err)
+					return
+				}
+				if t.Number <= last {
+					f.Errorf("ticket %d follows %d", t.Number, last)
+				}
+				last = t.Number
+				mu.Lock()
+				if seen[t.Number] {
+					f.Errorf("ticket %d was drawn twice", t.Number)
+				}
+				seen[t.Number] = true
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+}
+
 func olderConflicts(f *fixture) {
+	older := f.ask()
 	f.apply(db.KindVM, vm("u1", "web"))
 	snap := f.answer(db.KindVM)
-	snap.StartedAt = snap.StartedAt.Add(-time.Hour)
+	snap.Ticket = older.Number // its clock is ahead
 	_, err := f.s.Apply(f.ctx(), snap)
 	wantError(f, db.ErrConflict, err)
 	same(f, "live", map[string]string{"u1": "web"}, f.live())
 	// As new as the record is new enough.
-	snap.StartedAt = *f.freshness(db.KindVM).RefreshedAt
+	snap.Ticket = f.freshness(db.KindVM).SnapshotTicket
 	same(f, "outcome", counts{Removed: 1}, countsOf(f.applySnapshot(snap)))
 }
 

@@ -15,6 +15,8 @@ $$;
 ALTER ROLE ganeti_updater LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 GRANT USAGE ON SCHEMA public TO ganeti_updater;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ganeti_updater;
+-- Each request to RAPI draws a number.
+GRANT USAGE, SELECT ON SEQUENCE request_tickets TO ganeti_updater;
 
 -- Tables of later versions, whoever forgets to run this file again.
 ALTER DEFAULT PRIVILEGES FOR ROLE ganeti_owner IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ganeti_updater;

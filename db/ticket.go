@@ -1,0 +1,70 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Ticket is the place of a request to RAPI in the order of all of them. It is drawn before the request is sent, from the
+// one database that all processes share: of two observations, that of the greater number is newer. No clock decides that.
+type Ticket struct {
+	// Number grows with each ticket; 0 is that of rows from before there were tickets.
+	Number int64 `db:"number"`
+	// At is when it was drawn by the database's clock, for people to read; zero on SQLite, which has no clock of its own.
+	At time.Time `db:"at"`
+}
+
+// Ticket draws the next one: one short round trip. The sequence survives restarts, and goes with a back-up.
+func (s *Store) Ticket(ctx context.Context) (Ticket, error) {
+	var t struct {
+		Number int64      `db:"number"`
+		At     *time.Time `db:"at"`
+	}
+	err := s.retry(ctx, func() error { return s.writer.GetContext(ctx, &t, s.d.drawTicket) })
+	if err != nil {
+		return Ticket{}, fmt.Errorf("drawing a ticket for a request: %w", err)
+	}
+	drawn := Ticket{Number: t.Number}
+	if t.At != nil {
+		drawn.At = cleanTime(*t.At)
+	}
+	return drawn, nil
+}
+
+// selectLastTicket gives the greatest number that was drawn. On PostgreSQL it reads the sequence itself.
+const selectLastTicket = "SELECT last_value FROM request_tickets"
+
+// newer says whether something on record with that ticket is newer than the snapshot. A ticket that nobody has drawn yet,
+// of a row that was written by hand or outlived a restored counter, is not: otherwise it would be newest for good.
+func (a *applier) newer(ctx context.Context, ticket int64) (bool, error) {
+	if ticket <= a.snap.Ticket {
+		return false, nil
+	}
+	if ticket <= a.drawn {
+		return true, nil
+	}
+	var reader querier = a.x
+	if a.reader != nil {
+		reader = a.reader
+	}
+	rows, err := reader.QueryContext(ctx, selectLastTicket)
+	if err != nil {
+		return false, fmt.Errorf("reading the last ticket: %w", err)
+	}
+	defer rows.Close() //nolint:errcheck // what was read is checked
+	for rows.Next() {
+		if err := rows.Scan(&a.drawn); err != nil {
+			return false, fmt.Errorf("reading the last ticket: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return false, fmt.Errorf("reading the last ticket: %w", err)
+	}
+	return ticket <= a.drawn, nil
+}
+
+// notNewer is the same as a condition: a ticket on record is not newer than another, or nobody has drawn it yet.
+func notNewer(ticket, than string) string {
+	return "(" + ticket + " <= " + than + " OR " + ticket + " > (" + selectLastTicket + "))"
+}
