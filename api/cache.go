@@ -49,7 +49,10 @@ type Cache interface {
 
 	SearchJobs(ctx context.Context, f db.JobFilter) (db.Page[db.JobView], error)
 	SumVMs(ctx context.Context, f db.VMFilter, by db.SumBy) ([]db.Sum, error)
+	// ChangesAfter gives [*db.CursorGoneError] for a position behind which the log does not go on.
 	ChangesAfter(ctx context.Context, f db.ChangeFilter) ([]db.Change, error)
+	// ChangeEpochs are the epochs of the entries from first to last.
+	ChangeEpochs(ctx context.Context, first, last int64) (db.ChangeEpochs, error)
 	// LastChange is the id of the newest change, 0 when there is none. It is cheap.
 	LastChange(ctx context.Context) (int64, error)
 	// Status gives every cluster by name, with the age of its kinds.

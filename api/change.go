@@ -45,7 +45,7 @@ const (
 )
 
 type changesInput struct {
-	After   string `query:"after" maxLength:"128" default:"0" doc:"The next, or the cursor of an entry, of an answer before. 0 is the beginning, latest the end at this moment"`
+	After   string `query:"after" maxLength:"128" default:"0" doc:"The next, or the cursor of an entry, of an answer before. 0 is the oldest entry kept, latest the end at this moment"`
 	Wait    string `query:"wait" maxLength:"20" example:"30s" doc:"How long to wait for a change if there is none yet, up to 60s"`
 	Limit   int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"The most entries to return"`
 	Kind    string `query:"kind" enum:"cluster,vm,node,group,network,job"`
@@ -63,7 +63,8 @@ func (s *service) changeRoutes(a huma.API) {
 	register(s, a, huma.Operation{
 		OperationID: opChanges, Method: http.MethodGet, Path: "/v1/changes", Summary: "What has changed", Tags: []string{"Changes"},
 		Description: "Everything since the cursor, in order, none missed and none twice. With wait it answers as soon as there is " +
-			"something, else with an empty list after that time. Ask again with after set to next.",
+			"something, else with an empty list after that time. Ask again with after set to next. 410 says that the log does not go on behind the cursor: " +
+			"what follows is not kept any more, or the database was restored.",
 	}, nil, s.listChanges)
 }
 
@@ -81,18 +82,31 @@ func (s *service) listChanges(ctx context.Context, in *changesInput) (*ChangesOu
 			return nil, err
 		}
 	} else {
-		var ok bool
-		if f.After, ok = s.cursors.decode(who, in.After); !ok {
+		from, ok := s.cursors.decode(who, in.After)
+		if !ok {
 			return nil, invalid("query.after", "it is no cursor of yours: take next of an answer, 0 for the beginning or latest for the end")
 		}
+		f.After, f.Epoch = from.id, from.epoch
 	}
 	found, next, err := s.changes(ctx, f, wait)
+	if gone, ok := errors.AsType[*db.CursorGoneError](err); ok {
+		return nil, s.gone(ctx, who, gone)
+	}
 	if err != nil {
 		return nil, asProblem(err)
 	}
-	body := Changes{Items: make([]Change, 0, len(found)), Next: s.cursors.encode(who, next)}
+	first := next
+	if len(found) > 0 {
+		first = found[0].ID
+	}
+	epochs, err := s.cache.ChangeEpochs(ctx, first, next)
+	if err != nil {
+		return nil, err
+	}
+	cursor := func(id int64) string { return s.cursors.encode(who, position{id, epochs.Of(id)}) }
+	body := Changes{Items: make([]Change, 0, len(found)), Next: cursor(next)}
 	for _, c := range found {
-		body.Items = append(body.Items, s.showChange(who, c))
+		body.Items = append(body.Items, showChange(c, cursor(c.ID)))
 	}
 	return &ChangesOutput{CacheControl: "no-store", Body: body}, nil
 }
@@ -121,8 +135,14 @@ func (s *service) changes(ctx context.Context, f db.ChangeFilter, wait time.Dura
 	defer s.watch.leave(name)
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	for len(found) == 0 && s.watch.wait(waiting, next) {
-		f.After = next
+	told := int64(-1)
+	for len(found) == 0 {
+		var news bool
+		if told, news = s.watch.wait(waiting, next, told); !news {
+			break
+		}
+		// The epoch of the way up to here was looked at when the request came.
+		f.After, f.Epoch = next, ""
 		if found, next, err = s.look(ctx, f); err != nil {
 			return nil, 0, err
 		}
@@ -155,9 +175,34 @@ func (s *service) look(ctx context.Context, f db.ChangeFilter) ([]db.Change, int
 	return found, next, nil
 }
 
-func (s *service) showChange(who caller, c db.Change) Change {
+// goneProblem is the answer to a cursor from which the log cannot be read on.
+type goneProblem struct {
+	huma.ErrorModel
+	Oldest string `json:"oldest" doc:"The cursor of the oldest entry that is kept; after=0 begins with that one"`
+}
+
+// gone tells a reader that it has to begin again. Nothing of it says how much happened that the caller may not see.
+func (s *service) gone(ctx context.Context, who caller, e *db.CursorGoneError) error {
+	epochs, err := s.cache.ChangeEpochs(ctx, e.Oldest, e.Oldest)
+	if err != nil {
+		return err
+	}
+	why := e.Why
+	if who.restricted() {
+		why = "what comes behind it is not kept any more, or was undone by a restore"
+	}
+	p := problem(http.StatusGone, "the log of changes does not go on behind this cursor: %s; read the lists anew, and begin with after=0, "+
+		"the oldest entry kept, or with after=latest", why)
+	model, ok := p.(*huma.ErrorModel)
+	if !ok {
+		return p
+	}
+	return &goneProblem{*model, s.cursors.encode(who, position{e.Oldest, epochs.Of(e.Oldest)})}
+}
+
+func showChange(c db.Change, cursor string) Change {
 	out := Change{
-		Cursor: s.cursors.encode(who, c.ID), Cluster: c.Cluster, Kind: string(c.Kind), ObjectID: c.ObjectID, UUID: c.UUID,
+		Cursor: cursor, Cluster: c.Cluster, Kind: string(c.Kind), ObjectID: c.ObjectID, UUID: c.UUID,
 		Name: c.Name, Op: string(c.Op), ObservedAt: c.ObservedAt,
 	}
 	if len(c.Fields) > 0 {

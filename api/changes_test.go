@@ -86,8 +86,10 @@ func TestAPI_ChangesComeInOrderNoneMissedNoneTwice(t *testing.T) {
 		if len(seen) > len(all) {
 			t.Fatalf("%d changes followed, %d are there", len(seen), len(all))
 		}
+		epochs, err := s.ChangeEpochs(t.Context(), 1, all[len(all)-1].ID)
+		must(t, err)
 		for i, c := range seen {
-			if c.Cursor != strconv.FormatInt(all[i].ID, 10) || c.UUID != all[i].UUID || c.Op != string(all[i].Op) {
+			if c.Cursor != strconv.FormatInt(all[i].ID, 10)+"."+epochs.Of(all[i].ID) || c.UUID != all[i].UUID || c.Op != string(all[i].Op) {
 				t.Fatalf("change %d is %+v, want %+v", i, c, all[i])
 			}
 		}

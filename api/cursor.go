@@ -9,10 +9,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
-// cursors turns the ids of changes into what callers get to see. Who sees everything gets the id itself. Who does not
-// gets it sealed: the difference between two ids would tell how much happened that the caller may not see.
+// cursors turns the ids of changes into what callers get to see. Who sees everything gets the id and its
+// epoch. Who does not gets them sealed: the difference between two ids would tell how much happened that the caller may not see.
 type cursors struct{ aead cipher.AEAD }
 
 // newCursors derives the key from a secret, so that updaters with the same one understand each other's cursors.
@@ -30,30 +31,55 @@ func newCursors(secret []byte) (*cursors, error) {
 	return &cursors{aead}, nil
 }
 
-func (c *cursors) encode(who caller, id int64) string {
-	if !who.restricted() {
-		return strconv.FormatInt(id, 10)
-	}
-	plain := binary.BigEndian.AppendUint64(nil, uint64(id)) //nolint:gosec // ids are positive
-	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nil, nil, plain, nil))
+// position is a place in the log of changes: behind the entry with this id, of this epoch; "" when that is not known.
+type position struct {
+	id    int64
+	epoch string
 }
 
-// decode reads a cursor; "0" and "" are the beginning for everybody.
-func (c *cursors) decode(who caller, cursor string) (int64, bool) {
-	if cursor == "" || cursor == "0" {
-		return 0, true
+func (c *cursors) encode(who caller, p position) string {
+	if p.id == 0 {
+		return "0"
+	}
+	plain := strconv.FormatInt(p.id, 10)
+	if p.epoch != "" {
+		plain += "." + p.epoch
 	}
 	if !who.restricted() {
-		id, err := strconv.ParseInt(cursor, 10, 64)
-		return id, err == nil && id >= 0
+		return plain
+	}
+	// Of one length, so that it does not tell the order of magnitude.
+	padded := fmt.Sprintf("%-*s", sealedLength, plain)
+	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nil, nil, []byte(padded), nil))
+}
+
+// sealedLength has room for every id and epoch.
+const sealedLength = 40
+
+// decode reads a cursor; "0" and "" are the beginning for everybody.
+func (c *cursors) decode(who caller, cursor string) (position, bool) {
+	if cursor == "" || cursor == "0" {
+		return position{}, true
+	}
+	if !who.restricted() {
+		return parsePosition(cursor)
 	}
 	sealed, err := base64.RawURLEncoding.DecodeString(cursor)
 	if err != nil {
-		return 0, false
+		return position{}, false
 	}
 	plain, err := c.aead.Open(nil, nil, sealed, nil)
-	if err != nil || len(plain) != 8 {
-		return 0, false
+	switch {
+	case err != nil:
+		return position{}, false
+	case len(plain) == 8: // as it was before there were epochs
+		return position{id: int64(binary.BigEndian.Uint64(plain))}, true //nolint:gosec // what encode made
 	}
-	return int64(binary.BigEndian.Uint64(plain)), true //nolint:gosec // what encode made
+	return parsePosition(strings.TrimSpace(string(plain)))
+}
+
+func parsePosition(text string) (position, bool) {
+	number, epoch, _ := strings.Cut(text, ".")
+	id, err := strconv.ParseInt(number, 10, 64)
+	return position{id, epoch}, err == nil && id >= 0
 }

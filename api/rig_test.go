@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,6 +40,13 @@ type storeCache struct {
 	late bool
 	// fail is the error of every read.
 	fail error
+	// looks counts the queries for changes.
+	looks atomic.Int64
+}
+
+func (c *storeCache) ChangesAfter(ctx context.Context, f db.ChangeFilter) ([]db.Change, error) {
+	c.looks.Add(1)
+	return c.Store.ChangesAfter(ctx, f)
 }
 
 func cached[T any](ctx context.Context, c *storeCache, k db.Kind, r api.Read, load func() (T, error)) (api.Cached[T], error) {

@@ -161,6 +161,14 @@ func addProblem(a huma.API, op *huma.Operation) {
 		Description: "A problem document (RFC 9457)",
 		Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schema}},
 	}}
+	if op.OperationID == opChanges {
+		op.Responses["410"] = &huma.Response{
+			Description: "The log does not go on behind the cursor",
+			Content: map[string]*huma.MediaType{"application/problem+json": {
+				Schema: a.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[goneProblem](), true, ""),
+			}},
+		}
+	}
 	if op.Method == http.MethodGet && op.OperationID != opChanges {
 		op.Responses["304"] = &huma.Response{Description: "Nothing has changed since the answer with the ETag in If-None-Match"}
 	}

@@ -19,7 +19,7 @@ type watcher struct {
 	mu      sync.Mutex
 	waiting int
 	perName map[string]int
-	// news is closed, and made anew, when seen has grown.
+	// news is closed, and made anew, when seen is another. It may become less: entries of a cluster can be purged.
 	news chan struct{}
 	seen int64
 	// stop ends the asking; nil while nobody asks.
@@ -79,22 +79,22 @@ func (w *watcher) leave(name string) {
 	}
 }
 
-// wait returns true when there is a change newer than after, and false when ctx ends or no one shall wait any longer.
-// The caller has entered.
-func (w *watcher) wait(ctx context.Context, after int64) bool {
+// wait returns the newest change and true when that is newer than after and another one than known, which the caller was
+// told the last time, and false when ctx ends or no one shall wait any longer. The caller has entered.
+func (w *watcher) wait(ctx context.Context, after, known int64) (newest int64, ok bool) {
 	for {
 		w.mu.Lock()
 		news, seen := w.news, w.seen
 		w.mu.Unlock()
-		if seen > after {
-			return true
+		if seen > after && seen != known {
+			return seen, true
 		}
 		select {
 		case <-news:
 		case <-ctx.Done():
-			return false
+			return 0, false
 		case <-w.stopping:
-			return false
+			return 0, false
 		}
 	}
 }
@@ -127,7 +127,7 @@ func (w *watcher) ask(ctx context.Context) {
 func (w *watcher) tell(id int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if id > w.seen {
+	if id != w.seen {
 		w.seen = id
 		close(w.news)
 		w.news = make(chan struct{})

@@ -21,7 +21,7 @@ func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
 	snap.StartedAt = cleanTime(snap.StartedAt)
 	var out Outcome
 	err = s.inTx(ctx, func(ctx context.Context, x *txn) error {
-		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, keys: make(map[string]bool)}
+		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, epoch: s.epoch, keys: make(map[string]bool)}
 		if snap.Changed != nil && len(snap.Missing) > chunkRows {
 			// Before any lock is taken: who waits for a connection holds up nobody.
 			reader, release, err := s.spare(ctx)
@@ -54,6 +54,8 @@ type applier struct {
 	drawn int64
 	// owners are the patterns of tags that grant permissions.
 	owners []OwnerTag
+	// epoch is the Store's.
+	epoch string
 
 	// keys has every key seen in Changed; true means that a row was accepted under it.
 	keys map[string]bool

@@ -19,7 +19,7 @@ type Copied struct {
 func copiedTables() []string {
 	return []string{
 		"clusters", "cluster_revision", "freshness", "leases", "virtual_machines", "nodes", "node_groups", "networks", "jobs",
-		"permissions", "changes", "quarantine",
+		"permissions", "changes", "change_epochs", "quarantine", "withheld_removals", "guard_counts",
 	}
 }
 

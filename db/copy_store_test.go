@@ -37,6 +37,8 @@ func fillCopied(t *testing.T, s *db.Store) {
 		"INSERT INTO leases (cluster_id, holder, token) VALUES (40, 'gone', 12)",
 		"INSERT INTO permissions (subject, permission, cluster_id) VALUES ('anna', 'owner', 40)",
 		"INSERT INTO permissions (subject, permission, vm_id) SELECT 'group:web', 'console', min(id) FROM virtual_machines",
+		"INSERT INTO withheld_removals (cluster_id, kind, uuid, name, approved) VALUES (40, 'vm', 'w1', 'withheld', true)",
+		"INSERT INTO guard_counts (cluster_id, kind, singles, singles_of, live_before) VALUES (40, 'vm', 3, '2026-01-02 03:04:05.123456', 7)",
 		"INSERT INTO quarantine (cluster_id, kind, uuid, name, digest, reason, raw, observed_at) SELECT 40, 'vm', '', 'x', digest, 'why', " +
 			infoJSON + ", '2026-03-01 12:00:00.123456+00:00' FROM virtual_machines LIMIT 1",
 	} {

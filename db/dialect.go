@@ -36,6 +36,10 @@ type dialect struct {
 	lockClusters string
 	// lastID gives the highest id that a table (one placeholder) ever gave out.
 	lastID string
+	// lastChange is an expression for the last id that changes gave out, whether or not its entry is still there.
+	lastChange string
+	// lockLog waits until whoever appends to changes has committed, and keeps others from it; "" where there is one writer.
+	lockLog string
 	// noSync is true for a row and turns off waiting for the disk at the commit of the statement's own transaction, where
 	// that exists, and bounds its waiting as limits does.
 	noSync string

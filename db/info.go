@@ -40,7 +40,7 @@ func (s *Store) ApplyInfo(ctx context.Context, in ClusterInfo) (Outcome, error) 
 	in.StartedAt = cleanTime(in.StartedAt)
 	var out Outcome
 	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
-		a := &applier{x: x, snap: &Snapshot{
+		a := &applier{x: x, epoch: s.epoch, snap: &Snapshot{
 			ClusterID: in.ClusterID, Kind: KindCluster, StartedAt: in.StartedAt, Ticket: in.Ticket, Duration: in.Duration, Bytes: in.Bytes,
 			Objects: 1, NextDue: in.NextDue, DryRun: in.DryRun, Explain: in.Explain,
 		}}

@@ -48,7 +48,7 @@ func (s *Store) Observe(ctx context.Context, o Observation) (Outcome, error) {
 	}
 	var out Outcome
 	err = s.inTx(ctx, func(ctx context.Context, x *txn) error {
-		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, keys: make(map[string]bool)}
+		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, epoch: s.epoch, keys: make(map[string]bool)}
 		err := a.observe(ctx, o)
 		out = a.out
 		return err

@@ -52,6 +52,8 @@ func postgresDialect() *dialect {
 		snapshot:     &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true},
 		lockClusters: "LOCK TABLE clusters IN SHARE ROW EXCLUSIVE MODE",
 		lastID:       "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(?, 'id')::regclass), 0)",
+		lastChange:   "(CASE WHEN NOT pg_is_in_recovery() THEN last_change_id() END)",
+		lockLog:      "SELECT pg_advisory_xact_lock('changes'::regclass::oid::bigint)",
 		noSync:       "set_config('synchronous_commit', 'off', true) = 'off' AND set_config('lock_timeout', '30s', true) <> ''",
 		search:       postgresSearch(),
 		in:           func(column string) string { return column + " = ANY(?)" },

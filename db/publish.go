@@ -41,6 +41,11 @@ func (a *applier) publish(ctx context.Context) error {
 			return err
 		}
 	}
+	if !e.empty() {
+		if err := a.x.beginEpoch(ctx, a.epoch); err != nil {
+			return err
+		}
+	}
 	ids, err := a.x.d.publish(ctx, a.x, &e)
 	if err != nil {
 		return fmt.Errorf("appending to changes: %w", err)

@@ -13,6 +13,8 @@ import (
 type ChangeFilter struct {
 	// After is the id of the last entry that is known already.
 	After int64
+	// Epoch is that of After, as [Store.ChangeEpochs] gives it; "" when it is not known.
+	Epoch string
 	// Limit is at most MaxLimit; 0 is DefaultLimit.
 	Limit int
 	// Kind is that of the objects, "" for all of them.
@@ -49,9 +51,13 @@ func (f *ChangeFilter) check() error {
 }
 
 // ChangesAfter returns the entries that pass the filter, in the order of their ids, with the names of their clusters. No
-// entry with a smaller id appears later, so the id of the last one is the next call's After. ErrBadFilter.
+// entry with a smaller id appears later, so the id of the last one is the next call's After; 0 is before
+// the oldest entry kept. ErrBadFilter, ErrCursorGone.
 func (s *Store) ChangesAfter(ctx context.Context, f ChangeFilter) ([]Change, error) {
 	if err := f.check(); err != nil {
+		return nil, err
+	}
+	if err := s.checkCursor(ctx, f.After, f.Epoch); err != nil {
 		return nil, err
 	}
 	where, args := []string{"ch.id > ?"}, []any{f.After}

@@ -35,6 +35,7 @@ func sqliteDialect() *dialect {
 		setTicket:   "UPDATE request_tickets SET last_value = ?",
 		snapshot:    &sql.TxOptions{ReadOnly: true}, // WAL: a reader sees the database as of its first read
 		lastID:      "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?",
+		lastChange:  "(SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'changes')",
 		noSync:      "true", // synchronous=NORMAL does not wait for the disk at a commit anyway
 		search:      sqliteSearch(),
 		in:          func(column string) string { return column + " IN (SELECT value FROM json_each(?))" },

@@ -39,6 +39,8 @@ type Store struct {
 	tables map[Kind]*table
 	owners []OwnerTag
 	claim  claim
+	// epoch is what the log of changes is told apart by, drawn at random.
+	epoch string
 }
 
 // Open connects to the database at url: sqlite:PATH, or postgres://USER@HOST/DATABASE?sslmode=MODE. It does not
@@ -55,7 +57,7 @@ type Store struct {
 // was replaced by another. [TroubleOf] tells the kind of trouble; where a transaction can be tried again to some purpose,
 // it was. Errors never hold the password of the URL.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	s := &Store{tables: make(map[Kind]*table)}
+	s := &Store{tables: make(map[Kind]*table), epoch: newEpoch()}
 	for _, k := range kindTables() {
 		s.tables[k.kind] = newTable(k)
 	}
