@@ -28,6 +28,7 @@ type options struct {
 	seed                    uint64
 	replicas, clusters, vms int
 	rate                    float64
+	skew                    time.Duration
 	updater                 string
 	planOnly, verbose       bool
 }
@@ -60,6 +61,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.IntVar(&o.clusters, "clusters", 12, "`number` of simulated clusters")
 	f.IntVar(&o.vms, "vms", 40, "`number` of VMs in each; 30 at least, so that half of them is more than the guard lets go")
 	f.Float64Var(&o.rate, "rate", 3, "changes a second in each cluster")
+	f.DurationVar(&o.skew, "skew", 0, "`time` by which the clock of each replica is ahead of that of the one before, in whole seconds; needs Go, to build the updater for it")
 	f.StringVar(&o.updater, "updater", "bin/updater", "the updater's `program`")
 	f.BoolVar(&o.planOnly, "plan", false, "print the storms and do nothing")
 	f.BoolVar(&o.verbose, "v", false, "tell each storm and each calm")
@@ -92,7 +94,7 @@ func chaos(ctx context.Context, o options, out io.Writer) (err error) {
 	say := func(format string, args ...any) {
 		fmt.Fprintf(out, format+"\n", args...) // who cannot see the progress still gets the exit code
 	}
-	say("seed %d (the same storms again: -seed %d -for %s -replicas %d -clusters %d)", o.seed, o.seed, o.lasts, o.replicas, o.clusters)
+	say("seed %d (the same storms again: -seed %d -for %s -replicas %d -clusters %d -skew %s)", o.seed, o.seed, o.lasts, o.replicas, o.clusters, o.skew)
 	if o.planOnly {
 		for i, storm := range o.plan() {
 			say("storm %d", i+1)

@@ -72,6 +72,11 @@ func (r *rig) build(ctx context.Context) (err error) {
 	if r.world, err = trial.NewWorld(trial.WorldOptions{Clusters: r.clusters, VMs: r.vms, Seed: r.seed}); err != nil {
 		return err
 	}
+	if r.skew != 0 {
+		if r.updater, err = trial.BuildShifted(ctx, "ganeticache/cmd/updater", r.folder); err != nil {
+			return err
+		}
+	}
 	for i := range r.options.replicas {
 		if err := r.addReplica(i + 1); err != nil {
 			return err
@@ -110,7 +115,17 @@ func (r *rig) addReplica(n int) error {
 		return err
 	}
 	config.Lease = lease.String()
-	u, err := trial.NewUpdater(trial.UpdaterOptions{Name: name, Binary: r.updater, Folder: r.folder, Config: config}, r.score)
+	o := trial.UpdaterOptions{Name: name, Binary: r.updater, Folder: r.folder, Config: config}
+	if r.skew != 0 {
+		// The clocks lie around the right time: with three replicas one is behind, one right and one ahead.
+		if o.Clock, err = trial.NewClock(r.folder, name); err != nil {
+			return err
+		}
+		if err := o.Clock.Shift(time.Duration(n-1-r.options.replicas/2) * r.skew); err != nil {
+			return err
+		}
+	}
+	u, err := trial.NewUpdater(o, r.score)
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (p *Postgres) spawn() (err error) {
 	if err := pgprograms.DropRoot(attr, p.dir); err != nil {
 		return err
 	}
-	p.proc, err = launch(attr, p.log(), "QUIT", filepath.Join(p.bin, "postgres"), "-D", filepath.Join(p.dir, "data"),
+	p.proc, err = launch(attr, nil, p.log(), "QUIT", filepath.Join(p.bin, "postgres"), "-D", filepath.Join(p.dir, "data"),
 		"-p", strconv.Itoa(p.port), "-k", p.dir, "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200",
 		"-c", "shared_buffers=128MB", "-c", "log_line_prefix=%m [%p] %a ")
 	return err

@@ -23,9 +23,9 @@ type process struct {
 // program: then it ends the child. $1 is the signal, $2 the child.
 const guard = `read -r _ && exit 0; kill -s "$1" "$2"`
 
-// launch starts a program with its output appended to logFile. attr may be nil; last is the signal (KILL, QUIT) it gets
-// when this program dies.
-func launch(attr *syscall.SysProcAttr, logFile, last, name string, args ...string) (*process, error) {
+// launch starts a program with its output appended to logFile. attr may be nil; env is added to this program's own; last is
+// the signal (KILL, QUIT) it gets when this program dies.
+func launch(attr *syscall.SysProcAttr, env []string, logFile, last, name string, args ...string) (*process, error) {
 	log, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // a name of our own
 	if err != nil {
 		return nil, fmt.Errorf("opening the log of %s: %w", name, err)
@@ -36,7 +36,7 @@ func launch(attr *syscall.SysProcAttr, logFile, last, name string, args ...strin
 	}
 	attr.Setpgid = true                                             // an interrupt at the terminal must reach the child through us
 	cmd := exec.CommandContext(context.Background(), name, args...) //nolint:gosec // the trial's own programs
-	cmd.SysProcAttr, cmd.Stdout, cmd.Stderr = attr, log, log
+	cmd.SysProcAttr, cmd.Stdout, cmd.Stderr, cmd.Env = attr, log, log, append(os.Environ(), env...)
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
@@ -110,7 +110,7 @@ type Program struct{ proc *process }
 
 // StartProgram starts one with its output appended to logFile.
 func StartProgram(logFile, name string, args ...string) (*Program, error) {
-	proc, err := launch(nil, logFile, "KILL", name, args...)
+	proc, err := launch(nil, nil, logFile, "KILL", name, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,7 @@ type Updater struct {
 	binary string
 	config string
 	log    string
+	env    []string // beside that of this program
 	port   int
 	score  *Score
 
@@ -37,6 +39,8 @@ type UpdaterOptions struct {
 	Folder string
 	// Config is the configuration; its listen is set here.
 	Config Config
+	// Clock is the process's wall clock, if Binary was made by [BuildShifted]; nil: the machine's.
+	Clock *Clock
 }
 
 // NewUpdater writes the configuration; nothing runs yet. Score counts the process's deaths.
@@ -48,6 +52,9 @@ func NewUpdater(o UpdaterOptions, score *Score) (*Updater, error) {
 	u := &Updater{
 		Name: o.Name, binary: o.Binary, port: port, score: score,
 		config: filepath.Join(o.Folder, o.Name+".yaml"), log: filepath.Join(o.Folder, o.Name+".log"),
+	}
+	if o.Clock != nil {
+		u.env = []string{o.Clock.Env()}
 	}
 	o.Config.Listen = "127.0.0.1:" + strconv.Itoa(port)
 	return u, o.Config.write(u.config)
@@ -72,7 +79,7 @@ func (u *Updater) Start() error {
 
 // spawn is called with mu held.
 func (u *Updater) spawn() error {
-	proc, err := launch(nil, u.log, "KILL", u.binary, "run", "--config", u.config)
+	proc, err := launch(nil, u.env, u.log, "KILL", u.binary, "run", "--config", u.config)
 	if err != nil {
 		return err
 	}
@@ -169,6 +176,7 @@ func (u *Updater) Once(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, u.binary, "--once", "--config", u.config) //nolint:gosec // the updater on trial
+	cmd.Env = append(os.Environ(), u.env...)
 	out, err := cmd.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && (exit.ExitCode() == exitFailed || exit.ExitCode() == exitPartial) {
 		return nil
