@@ -24,6 +24,7 @@ SOAK_ARGS     ?= -for 15m
 FAILOVER_ARGS ?= -for 60s
 CRASH_ARGS    ?= -moments 200
 E2E_ARGS      ?=
+NIGHTLY       ?=
 GRAFANA_ARGS  ?=
 SCALE_ARGS    ?=
 TEST_ARGS ?=
@@ -149,7 +150,7 @@ fuzz: ## Run each fuzz target for FUZZTIME (60s), and try 10,000 damaged answers
 	done
 
 .PHONY: chaos
-chaos: build ## Storms over replicas, PostgreSQL and clusters; counts what is lost (CHAOS_ARGS="-for 30m -seed 7")
+chaos: build ## Storms over replicas, PostgreSQL and clusters; counts what is lost (CHAOS_ARGS="-for 30m -skew 3s")
 	@.ci/need postgres
 	$(GO) run ./test/chaos -updater bin/updater $(CHAOS_ARGS)
 
@@ -171,6 +172,10 @@ failover: build ## Two PostgreSQL servers, promotion under load (FAILOVER_ARGS="
 .PHONY: e2e
 e2e: build ## A real Ganeti cluster that changes and misbehaves; needs root and Debian's packages (E2E_ARGS="-suite trixie")
 	$(GO) run ./test/realganeti -updater bin/updater $(E2E_ARGS)
+
+.PHONY: nightly
+nightly: ## The long trials one after the other, and a summary: hours, as root on Debian (NIGHTLY="chaos e2e")
+	.ci/nightly $(NIGHTLY)
 
 .PHONY: prometheus-check
 prometheus-check: ## Check the Prometheus rules and the documents' PromQL, and run the rules' tests; needs promtool
