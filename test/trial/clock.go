@@ -42,7 +42,7 @@ func BuildShifted(ctx context.Context, pkg, folder string) (string, error) {
 	if !found || strings.Count(now, asks) == 0 {
 		return "", errors.New("Go's time.Now is written otherwise in this version: mend BuildShifted in test/trial/clock.go")
 	}
-	changed := head + "func Now() Time {\n" + strings.Replace(now, asks, asks+"\tsec += trialShift(mono)\n", 1)
+	changed := head + "func Now() Time {\n" + strings.Replace(now, asks, asks+"\tsec += trialOffset.Load()\n", 1)
 	overlay := map[string]map[string]string{"Replace": {
 		filepath.Join(sources, "time.go"):        filepath.Join(folder, "time.go"),
 		filepath.Join(sources, "trial_shift.go"): filepath.Join(folder, "trial_shift.go"),
