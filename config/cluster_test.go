@@ -32,7 +32,7 @@ clusters:
 	}
 	want := ganeti.Settings{
 		URL: "https://rapi", Username: "gwm", Password: " hunter 2 ", TLS: ganeti.TLS{PinSHA256: pin}, MaxBody: 1 << 20,
-		Timeouts: ganeti.Timeouts{Connect: 5 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: time.Minute, Total: 90 * time.Second},
+		Timeouts: ganeti.Timeouts{Connect: 5 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: time.Minute, Total: 90 * time.Second, MinThroughput: 1024},
 	}
 	if got != want { // not diff: a Secret prints the same whatever it holds
 		t.Errorf("got %+v, want %+v", got, want)

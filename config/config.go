@@ -40,7 +40,7 @@ type Config struct {
 	// Default 0.1. A cluster may override it.
 	RefreshBudget float64 `koanf:"refresh_budget"`
 
-	// Concurrency is how many clusters are refreshed at the same time. Default 8. More shortens a round over many
+	// Concurrency is how many clusters' answers are worked on at the same time. Default 8. More shortens a round over many
 	// clusters and costs one connection and some memory each.
 	Concurrency int `koanf:"concurrency"`
 
@@ -152,6 +152,8 @@ type Timeouts struct {
 	FirstByte time.Duration `koanf:"first_byte"`
 	// Total bounds the whole request. Default 120s.
 	Total time.Duration `koanf:"total"`
+	// MinThroughput is how many bytes a second of a begun answer must arrive, over 15 seconds. Default 1KiB.
+	MinThroughput int64 `koanf:"min_throughput"`
 }
 
 // Ganeti returns t as the client wants it.

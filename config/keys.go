@@ -51,7 +51,7 @@ func keys() []Key {
 		key("schedules.job", "schedule or off", off, parseScheduleOrOff,
 			"When jobs are refreshed. A busy cluster's list of jobs is long, so nobody pays for it unasked."),
 		key("concurrency", "number", "8", parseInt(1, 1000),
-			"How many clusters are refreshed at the same time. More shortens a round over many clusters and costs a connection and some memory each. One cluster is never asked two things at once."),
+			"How many clusters' answers are read, compared and written at the same time. A cluster that is waited for does not count, however long it is silent or drips. More shortens a round over many clusters where the database and the processors have room, and costs a connection and some memory each. One cluster is never asked two things at once."),
 		key("listen", "address", "127.0.0.1:9150", parseListen,
 			"Where metrics, health and the read API are served. An empty text (`\"\"`) means no listener."),
 		key("api.enabled", "boolean", "true", parseBool,
@@ -148,6 +148,8 @@ func limitKeys() []Key {
 			"How long RAPI may take to begin its answer. A hung node adds 5 seconds; a stopped luxid is reported after 30."),
 		key("timeouts.total", "duration", "120s", parseDuration,
 			"How long one request may take in all, all addresses of a cluster together. It must not be shorter than any of the others that are given."),
+		key("timeouts.min_throughput", "size", "1KiB", parseSize,
+			"How much of an answer that has begun must arrive each second, over 15 seconds, or over `timeouts.first_byte` where that is shorter. An answer that drips more slowly fails with the reason `slow`, long before `timeouts.total`. A slow network that really transports less wants a smaller value; `1` allows nearly everything."),
 		key("max_body", "size", "256MiB", parseSize,
 			"The largest answer accepted from RAPI. 256 MiB hold about 80,000 VMs. A larger answer fails the refresh and changes nothing."),
 	}

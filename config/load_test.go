@@ -97,7 +97,7 @@ func standard() *config.Config {
 		Retention:     720 * time.Hour,
 		Lease:         30 * time.Second,
 		Guard:         config.Guard{MaxObjects: 10, MaxPercent: 25, Snapshots: 3},
-		Timeouts:      config.Timeouts{Connect: 5 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: time.Minute, Total: 2 * time.Minute},
+		Timeouts:      config.Timeouts{Connect: 5 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: time.Minute, Total: 2 * time.Minute, MinThroughput: 1024},
 		MaxBody:       256 << 20,
 		OwnerTags:     config.OwnerTags{Permission: "owner"},
 		Log:           config.Log{Level: "info", Format: "auto"},
@@ -208,12 +208,12 @@ clusters:
 	top := config.Schedules{VM: "@every 2m", Node: "@every 5m", Group: "@every 15m", Job: "@hourly"}
 	plain := config.Cluster{
 		Name: "plain", RAPI: "https://plain:5080", Enabled: true, Schedule: "@every 2m", Schedules: top, RefreshBudget: 0.25, MaxBody: 1 << 20,
-		Timeouts: config.Timeouts{Connect: 3 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: 50 * time.Second, Total: 2 * time.Minute},
+		Timeouts: config.Timeouts{Connect: 3 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: 50 * time.Second, Total: 2 * time.Minute, MinThroughput: 1024},
 	}
 	own := config.Cluster{
 		Name: "own", RAPI: "https://own:5080", Schedule: "@every 30s", RefreshBudget: 1, MaxBody: 2 << 20,
 		Schedules: config.Schedules{VM: "@every 30s", Node: "@every 30s", Network: "@daily", Job: "@hourly"},
-		Timeouts:  config.Timeouts{Connect: 3 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: 50 * time.Second, Total: 55 * time.Second},
+		Timeouts:  config.Timeouts{Connect: 3 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: 50 * time.Second, Total: 55 * time.Second, MinThroughput: 1024},
 	}
 	c := load(t, o)
 	diff(t, top, c.Schedules)

@@ -28,6 +28,8 @@ var (
 	ErrTooLarge = errors.New("answer too large")
 	// ErrTimeout is any timeout; the *TimeoutError in the chain has the phase.
 	ErrTimeout = errors.New("timeout")
+	// ErrSlow is an answer that came with less than the least throughput.
+	ErrSlow = errors.New("the answer comes too slowly")
 	// ErrTLS is a failed handshake or a certificate that is not trusted.
 	ErrTLS = errors.New("TLS failed")
 	// ErrPinMismatch is another certificate than the pinned one; it is an
@@ -139,7 +141,7 @@ func (e *TimeoutError) Timeout() bool { return true }
 
 // Reason returns the class of an error of this package as one short label:
 // unauthorized, forbidden, not_found, status, truncated, not_json, too_large,
-// timeout, tls, unreachable, canceled or other; "" for nil. Being canceled
+// timeout, slow, tls, unreachable, canceled or other; "" for nil. Being canceled
 // wins: whatever else the error says followed from it. Of a request that no
 // address served it is the reason of the one that was asked first.
 func Reason(err error) string {
@@ -160,6 +162,8 @@ func Reason(err error) string {
 		return "not_found"
 	case errors.As(err, &status):
 		return "status"
+	case errors.Is(err, ErrSlow):
+		return "slow"
 	case errors.Is(err, ErrTimeout), errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, ErrTLS):

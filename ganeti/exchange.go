@@ -32,7 +32,7 @@ const (
 // out on purpose: RAPI closes every connection, so there is nothing to pool,
 // and here each phase has its own timeout, no proxy or redirect can come in,
 // and no goroutine outlives the call.
-func (c *Client) exchange(ctx context.Context, d *dialer, path string, read func(io.Reader, int64) error) (int64, error) {
+func (c *Client) exchange(ctx context.Context, d *dialer, turn *turns, path string, read func(io.Reader, int64) error) (int64, error) {
 	conn, raw, err := d.dial(ctx)
 	if err != nil {
 		return 0, err
@@ -42,7 +42,7 @@ func (c *Client) exchange(ctx context.Context, d *dialer, path string, read func
 	stop := context.AfterFunc(ctx, func() { closeQuietly(raw) })
 	defer stop()
 
-	resp, err := c.roundTrip(ctx, d, conn, path) //nolint:bodyclose // closing reads on to the end; the connection is closed instead
+	resp, buffered, err := c.roundTrip(ctx, d, conn, path) //nolint:bodyclose // closing reads on to the end; the connection is closed instead
 	if err != nil {
 		return 0, err
 	}
@@ -52,7 +52,10 @@ func (c *Client) exchange(ctx context.Context, d *dialer, path string, read func
 	if resp.ContentLength > c.maxBody {
 		return 0, fmt.Errorf("%w: %d bytes announced, %d allowed (max_body)", ErrTooLarge, resp.ContentLength, c.maxBody)
 	}
-	body := &countingReader{r: resp.Body, want: resp.ContentLength}
+	if err := turn.answered(ctx, resp, buffered); err != nil {
+		return 0, err
+	}
+	body := &countingReader{ctx: ctx, turn: turn, r: resp.Body, want: resp.ContentLength}
 	if err := read(body, resp.ContentLength); err != nil {
 		if foreign, ok := errors.AsType[*contentError](err); ok {
 			foreign.found = []byte(c.scrub(string(foreign.found)))
@@ -65,10 +68,10 @@ func (c *Client) exchange(ctx context.Context, d *dialer, path string, read func
 
 // roundTrip sends the request and reads the header of the answer, both within
 // the first-byte timeout.
-func (c *Client) roundTrip(ctx context.Context, d *dialer, conn net.Conn, path string) (*http.Response, error) {
+func (c *Client) roundTrip(ctx context.Context, d *dialer, conn net.Conn, path string) (*http.Response, *bufio.Reader, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+d.address.String()+path, http.NoBody)
 	if err != nil {
-		return nil, fmt.Errorf("building the request: %w", err)
+		return nil, nil, fmt.Errorf("building the request: %w", err)
 	}
 	req.Close = true
 	req.Header.Set("Accept", "application/json")
@@ -77,24 +80,25 @@ func (c *Client) roundTrip(ctx context.Context, d *dialer, conn net.Conn, path s
 		req.SetBasicAuth(user, password)
 	}
 	if err := conn.SetDeadline(time.Now().Add(d.timeouts.FirstByte)); err != nil {
-		return nil, d.firstByteError(err)
+		return nil, nil, d.firstByteError(err)
 	}
 	if err := req.Write(conn); err != nil {
-		return nil, d.firstByteError(err)
+		return nil, nil, d.firstByteError(err)
 	}
-	header := &headerReader{r: conn, left: maxHeader}
+	pace := newMeter(conn, d.timeouts)
+	header := &headerReader{r: pace, left: maxHeader}
 	buffered := bufio.NewReader(header)
 	for range maxInterim {
 		resp, err := http.ReadResponse(buffered, req)
 		if err != nil {
-			return nil, d.firstByteError(header.explain(err))
+			return nil, nil, d.firstByteError(header.explain(err))
 		}
 		if resp.StatusCode >= http.StatusOK {
-			header.done = true
-			return resp, conn.SetDeadline(time.Time{}) // from here on the context's
+			header.done, pace.on = true, true
+			return resp, buffered, conn.SetDeadline(time.Time{}) // from here on the context's and the least throughput's
 		}
 	}
-	return nil, fmt.Errorf("%w: only interim answers; check that the port is RAPI's", ErrNotJSON)
+	return nil, nil, fmt.Errorf("%w: only interim answers; check that the port is RAPI's", ErrNotJSON)
 }
 
 func (d *dialer) firstByteError(err error) error {
@@ -192,6 +196,8 @@ func scrubber(user, password string) func(string) string {
 
 // countingReader counts the body and says how much of it was announced.
 type countingReader struct {
+	ctx     context.Context //nolint:containedctx // the reader lives as long as the request
+	turn    *turns
 	r       io.Reader
 	n, want int64
 }
@@ -199,7 +205,7 @@ type countingReader struct {
 // Read passes io.EOF on as it is; everything else means that the body ended
 // early.
 func (r *countingReader) Read(p []byte) (int, error) {
-	n, err := r.r.Read(p)
+	n, err := r.turn.read(r.ctx, r.r, p)
 	r.n += int64(n)
 	if err == nil || err == io.EOF {
 		return n, err

@@ -55,7 +55,8 @@ func (c *Client) ask(
 	ctx, total context.Context, d *dialer, path string, read func(io.Reader, int64) error,
 ) (measure, error) {
 	start := time.Now()
-	n, err := c.exchange(total, d, path, read)
+	turn := turnsOf(ctx)
+	n, err := c.exchange(total, d, turn, path, read)
 	if err != nil {
 		if _, ok := errors.AsType[*StatusError](err); ok { // which names the request itself
 			return measure{}, err
@@ -63,7 +64,7 @@ func (c *Client) ask(
 		return measure{}, fmt.Errorf("GET %s: %w", path, c.explain(ctx, total, err))
 	}
 	return measure{
-		address: d.address, startedAt: start.UTC().Truncate(time.Microsecond), duration: time.Since(start), bytes: n,
+		address: d.address, startedAt: start.UTC().Truncate(time.Microsecond), duration: time.Since(start) - turn.held, bytes: n,
 	}, nil
 }
 
@@ -109,8 +110,11 @@ func elsewhere(err error) bool {
 	return errors.Is(err, ErrRefused) || errors.Is(err, ErrTLS) || errors.Is(err, errNoAnswer)
 }
 
-// usedUp says whether the whole time went by.
+// usedUp says whether an address took the time that others needed too.
 func usedUp(err error) bool {
+	if errors.Is(err, ErrSlow) {
+		return true
+	}
 	timeout, ok := errors.AsType[*TimeoutError](err)
 	return ok && timeout.Phase == "total"
 }

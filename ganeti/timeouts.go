@@ -24,15 +24,21 @@ type Timeouts struct {
 	FirstByte time.Duration
 	// Total bounds the whole request, trickling bodies included.
 	Total time.Duration
+	// MinThroughput is how many bytes a second of an answer that has begun must
+	// arrive, over 15 seconds or FirstByte if that is less. The time that the
+	// reader takes between two reads does not count.
+	MinThroughput int64
 }
 
-// DefaultTimeouts returns 5 s, 15 s, 60 s and 120 s.
+// DefaultTimeouts returns 5 s, 15 s, 60 s and 120 s, and 1 KiB a second.
 func DefaultTimeouts() Timeouts {
 	return Timeouts{
 		Connect:      5 * time.Second,
 		TLSHandshake: 15 * time.Second,
 		FirstByte:    60 * time.Second,
 		Total:        120 * time.Second,
+
+		MinThroughput: DefaultMinThroughput,
 	}
 }
 
@@ -50,6 +56,8 @@ func (t Timeouts) withDefaults() Timeouts {
 		TLSHandshake: cmp.Or(t.TLSHandshake, d.TLSHandshake),
 		FirstByte:    cmp.Or(t.FirstByte, d.FirstByte),
 		Total:        cmp.Or(t.Total, d.Total),
+
+		MinThroughput: cmp.Or(t.MinThroughput, d.MinThroughput),
 	}
 }
 
@@ -64,6 +72,9 @@ func (t Timeouts) Validate() error {
 		case t.Total > 0 && p.after > t.Total:
 			errs = append(errs, fmt.Errorf("timeouts.%s: %s is longer than timeouts.total (%s)", p.key, p.after, t.Total))
 		}
+	}
+	if t.MinThroughput <= 0 {
+		errs = append(errs, fmt.Errorf("timeouts.min_throughput: must be positive, got %d", t.MinThroughput))
 	}
 	return errors.Join(errs...)
 }
