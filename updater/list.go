@@ -51,7 +51,7 @@ func (r *Reader) Cluster(ctx context.Context, name string, opts ...ReadOption) (
 // RefreshCluster refreshes all kinds of a cluster now. Callers that come while it runs get the same outcome.
 func (r *Reader) RefreshCluster(ctx context.Context, name string) (Result, error) {
 	done := r.flights.DoChan("cluster/"+name, func() (any, error) {
-		return r.u.Refresh(context.WithoutCancel(ctx), name, RefreshOptions{All: true})
+		return r.u.Refresh(context.WithoutCancel(ctx), name, RefreshOptions{All: true, reader: true})
 	})
 	select {
 	case shared := <-done:
@@ -90,7 +90,7 @@ func readList[T any](
 // refreshStale refreshes the clusters that are too old, and joins what went wrong. A disabled cluster is frozen.
 func (r *Reader) refreshStale(ctx context.Context, k db.Kind, fresh []db.ClusterFreshness, o readOptions) error {
 	var g errgroup.Group
-	g.SetLimit(r.u.opts.Concurrency)
+	g.SetLimit(r.u.places.readers.asking.size + r.u.places.readers.patient.size)
 	var mu sync.Mutex
 	var errs []error
 	for _, f := range fresh {
@@ -126,7 +126,7 @@ func (r *Reader) refreshKind(ctx context.Context, f db.ClusterFreshness, k db.Ki
 			}
 			return r.satisfied(fresh[k].RefreshedAt, o, began), nil
 		}, func(ctx context.Context) error {
-			res, err := r.u.Refresh(ctx, f.Cluster, RefreshOptions{Kinds: []db.Kind{k}})
+			res, err := r.u.Refresh(ctx, f.Cluster, RefreshOptions{Kinds: []db.Kind{k}, reader: true})
 			if err != nil {
 				return err
 			}

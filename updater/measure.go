@@ -42,7 +42,9 @@ func (s *measured) Info(ctx context.Context) (ganeti.Answer, error) {
 		return ganeti.Answer{}, err
 	}
 	began := s.now()
-	a, err := s.src.Info(ctx)
+	asked, ended := placeIn(ctx).request(ctx)
+	a, err := s.src.Info(asked)
+	err = ended(err)
 	a.StartedAt = s.ticket.At
 	s.count(db.KindCluster, began, a.Duration, a.Bytes, err)
 	return a, err
@@ -54,7 +56,9 @@ func (s *measured) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.In
 		return nil, err
 	}
 	began := s.now()
-	d, err := s.src.Bulk(ctx, r, known)
+	asked, ended := placeIn(ctx).request(ctx)
+	d, err := s.src.Bulk(asked, r, known)
+	err = ended(err)
 	if err != nil {
 		s.count(kindAt(r), began, 0, 0, err)
 		return nil, err
@@ -70,7 +74,9 @@ func (s *measured) Item(ctx context.Context, r ganeti.Resource, name string) (ga
 		return ganeti.Answer{}, err
 	}
 	began := s.now()
-	a, err := s.src.Item(ctx, r, name)
+	asked, ended := placeIn(ctx).request(ctx)
+	a, err := s.src.Item(asked, r, name)
+	err = ended(err)
 	a.StartedAt = s.ticket.At
 	s.count(kindAt(r), began, a.Duration, a.Bytes, err)
 	return a, err

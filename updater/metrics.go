@@ -29,6 +29,9 @@ type metrics struct {
 	phase       *family
 	expiry      *family
 
+	places     *prometheus.GaugeVec
+	probes     *prometheus.CounterVec
+	crowded    prometheus.Counter
 	databaseUp prometheus.Gauge
 	leases     prometheus.Gauge
 	replicas   prometheus.Gauge
@@ -68,9 +71,21 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		trips:       counter("guard_trips_total", "Complete answers whose removals were withheld, by cluster and kind.", "kind"),
 		phase:       counter("refresh_phase_seconds_total", "Seconds of refreshes by cluster and phase: wait for a turn, rapi, apply (compare and write).", "phase"),
 		expiry:      gauge("rapi_certificate_expiry_timestamp_seconds", "End of validity of the certificate that RAPI showed last, by cluster, in Unix time."),
-		databaseUp:  single("database_up", "Whether the database answered the last heartbeat."),
-		leases:      single("leases_held", "Clusters that this updater refreshes on schedule."),
-		replicas:    single("replicas", "Updaters on this database that are heard of, this one included."),
+		places: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ganeti_updater_places",
+			Help: "Refreshes and readers' questions under way, by whose they are (scheduled, doubtful, readers) and state (working, waiting).",
+		}, []string{"class", "state"}),
+		probes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ganeti_updater_probes_total",
+			Help: "Probes of clusters that failed last time, by result (answered, patient, given_up).",
+		}, []string{"result"}),
+		crowded: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ganeti_updater_readers_given_up_total",
+			Help: "Requests of readers that were given up because too many readers wait for clusters that do not answer.",
+		}),
+		databaseUp: single("database_up", "Whether the database answered the last heartbeat."),
+		leases:     single("leases_held", "Clusters that this updater refreshes on schedule."),
+		replicas:   single("replicas", "Updaters on this database that are heard of, this one included."),
 		takeovers: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ganeti_updater_lease_takeovers_total", Help: "Clusters taken over from updaters that were not heard of any more.",
 		}),
@@ -97,7 +112,7 @@ func (m *metrics) families() []*family {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	all := []prometheus.Collector{m.duration, m.databaseUp, m.leases, m.replicas, m.takeovers}
+	all := []prometheus.Collector{m.duration, m.places, m.probes, m.crowded, m.databaseUp, m.leases, m.replicas, m.takeovers}
 	for _, f := range m.families() {
 		all = append(all, f)
 	}

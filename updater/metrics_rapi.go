@@ -31,8 +31,9 @@ func (m *metrics) refreshed(cluster string, k db.Kind, at time.Time) {
 	m.lastSuccess.set(float64(at.UnixMilli())/1000, cluster, string(k))
 }
 
-// phases says where the time of a refresh went that was asked for at the given time.
-func (m *metrics) phases(r *run, asked time.Time) {
+// phases says where the time of a refresh went that was asked for at the given time. It waited for turns that long since it
+// began.
+func (m *metrics) phases(r *run, asked time.Time, turned time.Duration) {
 	if len(r.res.Kinds) == 0 {
 		return
 	}
@@ -41,7 +42,7 @@ func (m *metrics) phases(r *run, asked time.Time) {
 		rapi = r.src.spent
 	}
 	for phase, took := range map[string]time.Duration{
-		"wait": r.res.StartedAt.Sub(asked), "rapi": rapi, "apply": r.res.Duration - rapi,
+		"wait": r.res.StartedAt.Sub(asked) + turned, "rapi": rapi, "apply": r.res.Duration - rapi - turned,
 	} {
 		m.phase.add(max(0, took).Seconds(), r.res.Cluster, phase)
 	}
@@ -55,5 +56,20 @@ func (m *metrics) forgetKinds(cluster string, p plan) {
 		}
 		m.lastSuccess.drop(cluster, string(k.name))
 		m.objects.drop(cluster, string(k.name))
+	}
+}
+
+// waiting and working count those that are under way in a class.
+func (m *metrics) waiting(class string, n float64) { m.places.WithLabelValues(class, "waiting").Add(n) }
+
+func (m *metrics) working(class string, n float64) { m.places.WithLabelValues(class, "working").Add(n) }
+
+// probed counts what became of one that asked until its limit, or answered in time.
+func (m *metrics) probed(of class, result string) {
+	switch {
+	case of.name == "doubtful":
+		m.probes.WithLabelValues(result).Inc()
+	case result == "given_up":
+		m.crowded.Inc()
 	}
 }

@@ -150,10 +150,15 @@ func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) 
 	if err != nil {
 		return err
 	}
+	ctx, leave, err := u.places.question(ctx)
+	if err != nil {
+		return fmt.Errorf("waiting to ask %s: %w", o.cluster, err)
+	}
+	defer leave()
 	q := &question{u: u, store: store, o: o, digests: t.digests}
 	err = q.ask(ctx, t.cluster)
 	u.forgetGone(o.cluster)
-	if err == nil || Reason(err) == "canceled" || databaseTrouble(err) {
+	if err == nil || nobodysTrouble(err) || databaseTrouble(err) {
 		return err
 	}
 	ticket, ticketErr := u.failureTicket(ctx, q.src)
@@ -278,7 +283,7 @@ func (q *question) sameCluster(ctx context.Context) (ganeti.Address, error) {
 
 // refreshKind settles it by one bulk call: nodes, groups and networks are few, and RAPI does not know them by uuid.
 func (q *question) refreshKind(ctx context.Context) error {
-	res, err := q.u.Refresh(ctx, q.o.cluster, RefreshOptions{Kinds: []db.Kind{q.o.kind}})
+	res, err := q.u.Refresh(ctx, q.o.cluster, RefreshOptions{Kinds: []db.Kind{q.o.kind}, reader: true})
 	if err != nil {
 		return err
 	}

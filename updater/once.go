@@ -22,8 +22,8 @@ func (u *Updater) Once(ctx context.Context, names []string, progress func(cluste
 	})
 	results := make([]Result, len(chosen))
 	var g errgroup.Group
-	// Refresh bounds the work itself; this bounds the goroutines that wait for it.
-	g.SetLimit(2 * u.opts.Concurrency)
+	// Refresh bounds the work itself; this bounds the goroutines that wait for it or for clusters that do not answer.
+	g.SetLimit(maxWaiting)
 	for i, name := range chosen {
 		g.Go(func() error {
 			o := RefreshOptions{All: true}

@@ -78,10 +78,10 @@ func (p *readPrints) read(fingerprints func() (db.Fingerprints, error), panicked
 }
 
 // readAhead begins to read the records that are not remembered, in the order in which they are needed, while the cluster
-// works on its answers. end stops it.
+// works on its answers: one that has answered once, since hundreds of others may hang. end stops it.
 func (r *run) readAhead(ctx context.Context) (end func()) {
 	r.ahead = map[db.Kind]*readPrints{}
-	kinds := []db.Kind{db.KindCluster}
+	var kinds []db.Kind
 	for _, k := range r.kinds {
 		kinds = append(kinds, k.name)
 	}
@@ -97,7 +97,13 @@ func (r *run) readAhead(ctx context.Context) (end func()) {
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		for i, p := range reads {
-			p.read(func() (db.Fingerprints, error) { return r.u.opts.Store.Fingerprints(ctx, id, kinds[i]) }, func(v any) error { return r.panicked(v) })
+			p.read(func() (db.Fingerprints, error) {
+				if err := r.u.places.reading.take(ctx, false); err != nil {
+					return db.Fingerprints{}, err
+				}
+				defer r.u.places.reading.give()
+				return r.u.opts.Store.Fingerprints(ctx, id, kinds[i])
+			}, func(v any) error { return r.panicked(v) })
 		}
 	})
 	return func() {

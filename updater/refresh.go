@@ -23,12 +23,14 @@ type RefreshOptions struct {
 	Kinds []db.Kind
 	// Progress, when set, is called before each step with the number of steps done and in all, and after the last one.
 	Progress func(step string, done, total int)
+	// reader takes one of the places that readers have for themselves.
+	reader bool
 	// scheduled leaves clusters alone whose lease this process does not hold.
 	scheduled bool
 }
 
 // Refresh brings one cluster's rows up to date: it waits for its turn (one refresh of a cluster at a time, and
-// Options.Concurrency of all clusters), fetches, compares and applies, and reports. It asks for no lease: who calls it
+// Options.Concurrency of all clusters that work rather than wait for an answer), fetches, compares and applies, and reports. It asks for no lease: who calls it
 // wants the cluster refreshed now, by whomever. The error is [ErrUnknownCluster], [db.ErrRefreshedElsewhere] or that ctx
 // ended while waiting; what went wrong with the cluster or the database is in the result.
 func (u *Updater) Refresh(ctx context.Context, name string, o RefreshOptions) (Result, error) {
@@ -48,15 +50,11 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 		return Result{Cluster: name}, claimErr
 	}
 	defer unclaim()
-	// The cluster's own turn first: who waits for it must not hold a slot that another cluster could use.
-	if err := acquire(begin, t.busy); err != nil {
-		return Result{Cluster: name}, fmt.Errorf("waiting for the refresh of %s that is running: %w", name, err)
+	work, leave, err := u.turn(begin, work, t, o)
+	if err != nil || leave == nil {
+		return Result{Cluster: name}, err
 	}
-	defer release(t.busy)
-	if err := acquire(begin, u.slots); err != nil {
-		return Result{Cluster: name}, fmt.Errorf("waiting to refresh %s: %w", name, err)
-	}
-	defer release(u.slots)
+	defer leave()
 	lease := u.part.lease(t.id)
 	if o.scheduled && lease == nil {
 		return Result{Cluster: name}, nil
@@ -67,14 +65,90 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 		u.part.lose(lease)
 	}
 	r.res.Duration = u.now().Sub(r.res.StartedAt)
+	t.remember(r.res)
 	r.res.log(u.log)
 	u.metrics.observe(r.res)
-	u.metrics.phases(r, asked)
+	u.metrics.phases(r, asked, placeIn(work).turned())
 	u.forgetGone(name)
 	if u.opts.OnResult != nil {
 		u.opts.OnResult(r.res)
 	}
 	return r.res, nil
+}
+
+// turn waits for the cluster's own turn and for a place to work in. The functions of a place find it in the context that
+// turn returns. leave is nil, without an error, when the refresh is not needed: somebody asks the cluster at this moment.
+func (u *Updater) turn(begin, work context.Context, t *target, o RefreshOptions) (_ context.Context, leave func(), err error) {
+	name := t.cluster.Name
+	if o.scheduled && t.failed.Load() {
+		// Its turn among those that failed comes first here: it may come late, and a reader need not wait for it.
+		p, err := u.places.ask(begin, u.places.doubtful)
+		if err != nil {
+			return nil, nil, fmt.Errorf("waiting to try %s again: %w", name, err)
+		}
+		select {
+		case t.busy <- struct{}{}:
+			return u.enter(begin, work, t, p)
+		default:
+			p.leave()
+			return nil, nil, nil
+		}
+	}
+	if p := placeIn(work); p != nil { // of a question that led to this refresh
+		p.Wait(true)
+		err := acquire(begin, t.busy)
+		if _, resumeErr := p.Resume(begin); err == nil && resumeErr != nil {
+			release(t.busy)
+			err = resumeErr
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("waiting for the refresh of %s that is running: %w", name, err)
+		}
+		return work, func() { release(t.busy) }, nil
+	}
+	// The cluster's own turn first: who waits for it must not hold a place that another cluster could use.
+	if err := acquire(begin, t.busy); err != nil {
+		return nil, nil, fmt.Errorf("waiting for the refresh of %s that is running: %w", name, err)
+	}
+	of := u.places.scheduled
+	if o.reader {
+		of = u.places.readers
+	}
+	p, err := u.places.ask(begin, of)
+	if err != nil {
+		release(t.busy)
+		return nil, nil, fmt.Errorf("waiting to refresh %s: %w", name, err)
+	}
+	return u.enter(begin, work, t, p)
+}
+
+// enter is the last step of turn; the cluster's own turn is held.
+func (u *Updater) enter(begin, work context.Context, t *target, p *place) (context.Context, func(), error) {
+	leave := func() {
+		p.leave()
+		release(t.busy)
+	}
+	if err := p.enter(begin); err != nil {
+		leave()
+		return nil, nil, fmt.Errorf("waiting to refresh %s: %w", t.cluster.Name, err)
+	}
+	return context.WithValue(work, placeKey{}, p), leave, nil
+}
+
+// remember notes whether the next refresh has to begin with a probe.
+func (t *target) remember(res Result) {
+	for _, k := range res.Kinds {
+		if k.Err != nil && nobodysTrouble(k.Err) {
+			return
+		}
+		if k.Err != nil && clusterWide(k.Err) && !databaseTrouble(k.Err) {
+			t.failed.Store(true)
+			return
+		}
+	}
+	if len(res.Kinds) > 0 {
+		t.failed.Store(false)
+	}
 }
 
 func acquire(ctx context.Context, turn chan struct{}) error {
@@ -129,11 +203,11 @@ func (r *run) do(ctx context.Context, err error) {
 	if r.kinds = r.choose(); len(r.kinds) == 0 && len(r.opts.Kinds) == 0 {
 		return
 	}
-	defer r.readAhead(ctx)()
 	if err := r.begin(ctx); err != nil {
 		r.fail(ctx, err)
 		return
 	}
+	defer r.readAhead(ctx)()
 	for i, k := range r.kinds {
 		r.progress(string(k.name), i+1)
 		kr := r.refreshKind(ctx, k)
@@ -178,7 +252,7 @@ func (r *run) begin(ctx context.Context) error {
 		return kr.Err
 	}
 	r.res.Kinds = append(r.res.Kinds, kr)
-	return nil
+	return placeIn(ctx).prove(ctx)
 }
 
 // recordCredentials keeps the hash by which readers find the cluster's client in step with settings that changed while
@@ -317,13 +391,13 @@ func clusterWide(err error) bool {
 	if status, ok := errors.AsType[*ganeti.StatusError](err); ok {
 		return slices.Contains([]int{401, 502, 503, 504}, status.Status)
 	}
-	return databaseTrouble(err) || slices.Contains([]string{"timeout", "tls", "unreachable", "moved", "canceled", "lease_lost"}, Reason(err))
+	return databaseTrouble(err) || slices.Contains([]string{"timeout", "slow", "tls", "unreachable", "moved", "canceled", "lease_lost", "crowded"}, Reason(err))
 }
 
-// nobodysTrouble says whether an error is no failure of the cluster or the database: the process is told to stop, or
-// another replica goes on with the cluster.
+// nobodysTrouble says whether an error is no failure of the cluster or the database: the process is told to stop, another
+// replica goes on with the cluster, or too many readers ask.
 func nobodysTrouble(err error) bool {
-	return slices.Contains([]string{"canceled", "lease_lost"}, Reason(err))
+	return slices.Contains([]string{"canceled", "lease_lost", "crowded"}, Reason(err))
 }
 
 // forget drops what the process remembers of the cluster's rows; the next refresh asks the database.

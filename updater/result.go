@@ -170,6 +170,7 @@ func Reason(err error) string {
 	var withheld *WithheldError
 	var other *OtherClusterError
 	var moved *MovedError
+	var crowded *CrowdedError
 	var panicked *PanicError
 	var settings *settingsError
 	var store *storeError
@@ -181,6 +182,8 @@ func Reason(err error) string {
 		return "other_cluster"
 	case errors.As(err, &moved):
 		return "moved"
+	case errors.As(err, &crowded) && crowded.Reader:
+		return "crowded"
 	case errors.As(err, &panicked):
 		return "panic"
 	case errors.As(err, &settings):

@@ -94,31 +94,37 @@ func TestRun_BacksOffFromAFailingCluster(t *testing.T) {
 func TestRun_BoundsConcurrencyAndNeverOverlaps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var now, most atomic.Int64
+		var mu sync.Mutex
+		working := map[int64]int{}
+		now, most, overlaps := 0, 0, 0
 		names := make([]string, 20)
 		for i := range names {
 			names[i] = fmt.Sprintf("cluster-%d", i)
 		}
-		u := fakeUpdater(t, names, 3, func(ctx context.Context) (ganeti.Answer, error) {
-			n := now.Add(1)
-			defer now.Add(-1)
-			for {
-				m := most.Load()
-				if n <= m || most.CompareAndSwap(m, n) {
-					break
-				}
+		o := fakeOptions(names, 3, nil)
+		o.Store = &workStore{fakeStore: newFakeStore(), work: func(id int64) {
+			mu.Lock()
+			now++
+			working[id]++
+			most = max(most, now)
+			if working[id] > 1 {
+				overlaps++
 			}
-			select {
-			case <-time.After(3 * time.Minute): // longer than the schedule: ticks find it running
-			case <-ctx.Done():
-			}
-			return ganeti.Answer{}, errDown
-		})
+			mu.Unlock()
+			time.Sleep(3 * time.Minute) // longer than the schedule: ticks find it running
+			mu.Lock()
+			now--
+			working[id]--
+			mu.Unlock()
+		}}
+		o.Connect = func(ganeti.Settings) (updater.Source, error) { return answering(time.Second), nil }
+		u, err := updater.New(t.Context(), o)
+		must(t, err)
 		stop := start(t, u)
 		time.Sleep(30 * time.Minute)
 		stop()
-		if most.Load() != 3 {
-			t.Errorf("%d refreshes at the same time, want 3", most.Load())
+		if most != 3 || overlaps > 0 {
+			t.Errorf("%d refreshes worked at the same time, and a cluster's %d times beside its own; want 3 and 0", most, overlaps)
 		}
 	})
 }
@@ -163,16 +169,19 @@ func TestRun_BeginsNothingOnceToldToStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var calls atomic.Int64
-		u := fakeUpdater(t, []string{"a", "b", "c"}, 1, func(context.Context) (ganeti.Answer, error) {
+		o := fakeOptions([]string{"a", "b", "c"}, 1, nil)
+		o.Store = &workStore{fakeStore: newFakeStore(), work: func(int64) { time.Sleep(5 * time.Second) }}
+		o.Connect = func(ganeti.Settings) (updater.Source, error) {
 			calls.Add(1)
-			time.Sleep(5 * time.Second)
-			return ganeti.Answer{}, errDown
-		})
+			return answering(0), nil
+		}
+		u, err := updater.New(t.Context(), o)
+		must(t, err)
 		stop := start(t, u)
 		time.Sleep(time.Second)
 		stop()
 		if calls.Load() != 1 {
-			t.Errorf("%d clusters were asked, want only the one that was being asked when the end came", calls.Load())
+			t.Errorf("%d clusters were asked, want only the one that was being refreshed when the end came", calls.Load())
 		}
 	})
 }

@@ -87,7 +87,8 @@ type Options struct {
 	// KeepOthers leaves clusters that the database knows and Clusters does not list as they are. Otherwise they are
 	// disabled: frozen, nothing removed.
 	KeepOthers bool
-	// Concurrency is how many clusters are refreshed at the same time; 8 when zero.
+	// Concurrency is how many clusters' answers are read, compared and written at the same time; 8 when zero. Clusters that
+	// are waited for do not count.
 	Concurrency int
 	// Guard against mass removals; DefaultGuard when it is the zero Guard.
 	Guard Guard
@@ -122,7 +123,7 @@ type Updater struct {
 	log     *zap.Logger
 	metrics *metrics
 	now     func() time.Time
-	slots   chan struct{}
+	places  *places
 	part    *part
 	frugal  frugal
 
@@ -146,6 +147,8 @@ type target struct {
 	// digests makes what the row's objects are recognised by.
 	digests ganeti.Hasher
 
+	// failed says that the last refresh met trouble of the whole cluster; the next one begins with a probe.
+	failed atomic.Bool
 	// busy is held for the time of a refresh: RAPI gains nothing from parallel calls, and the fields below need an owner.
 	busy chan struct{}
 	row  db.Cluster
@@ -205,7 +208,7 @@ func New(ctx context.Context, o Options) (*Updater, error) {
 	}
 	u := &Updater{
 		opts: o, log: o.Logger, metrics: m, now: o.Now,
-		slots:    make(chan struct{}, o.Concurrency),
+		places:   newPlaces(o.Concurrency, m),
 		part:     newPart(o.Lease, o.Logger, m),
 		targets:  map[string]*target{},
 		reloaded: make(chan struct{}, 1),
@@ -237,6 +240,7 @@ func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
 			// The lock moves over, so that old and new settings never ask the same cluster side by side. What the old
 			// one remembers stays behind: its generation may be the same while the cluster behind the address is not.
 			t.busy = old.busy
+			t.failed.Store(old.failed.Load())
 		}
 		t.known = map[db.Kind]remembered[*ganeti.Index]{}
 		t.cluster.Settings = t.settings

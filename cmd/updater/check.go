@@ -99,11 +99,15 @@ func checkDatabase(ctx context.Context, c *config.Config) checked {
 	return result(what, found+", schema up to date", err)
 }
 
-// checkClusters asks every enabled cluster for its info, a few at a time.
+// checksForEach is how many clusters are asked at once for each of the configured concurrency: what is asked for is small, and
+// those that hang would keep the others waiting.
+const checksForEach = 16
+
+// checkClusters asks every enabled cluster for its info, many at a time.
 func checkClusters(ctx context.Context, c *config.Config) []checked {
 	results := make([]checked, len(c.Clusters))
 	var g errgroup.Group
-	g.SetLimit(c.Concurrency)
+	g.SetLimit(checksForEach * c.Concurrency)
 	for i, cluster := range c.Clusters {
 		g.Go(func() error {
 			results[i] = checkCluster(ctx, cluster)

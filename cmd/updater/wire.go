@@ -29,7 +29,7 @@ func (a *app) openStore(ctx context.Context, c *config.Config) (*db.Store, error
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{MaxConns: c.Concurrency + apiConns + 2, OwnerTags: owners})
+	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{MaxConns: updater.Connections(c.Concurrency) + apiConns + 2, OwnerTags: owners})
 	if err != nil {
 		return nil, fail(err)
 	}
