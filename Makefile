@@ -21,6 +21,7 @@ BENCH_ARGS ?=
 DEMO_ARGS ?=
 CHAOS_ARGS    ?= -for 2m
 SOAK_ARGS     ?= -for 15m
+NEIGHBOURS_ARGS ?=
 FAILOVER_ARGS ?= -for 60s
 CRASH_ARGS    ?= -moments 200
 E2E_ARGS      ?=
@@ -158,6 +159,11 @@ chaos: build ## Storms over replicas, PostgreSQL and clusters; counts what is lo
 soak: build ## 200 clusters for 15 minutes: memory, goroutines, files, connections (SOAK_ARGS="-for 3m")
 	@.ci/need postgres
 	$(GO) run ./test/soak -updater bin/updater $(SOAK_ARGS)
+
+.PHONY: neighbours
+neighbours: build ## 1,000 clusters of which up to 900 hang or drip: what the others notice (NEIGHBOURS_ARGS="-small")
+	@.ci/need postgres
+	$(GO) run ./test/neighbours -updater bin/updater $(NEIGHBOURS_ARGS)
 
 .PHONY: crash
 crash: build ## kill -9 at random moments of a refresh, both databases (CRASH_ARGS="-moments 20")

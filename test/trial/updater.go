@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -86,6 +87,26 @@ func (u *Updater) spawn() error {
 	u.proc, u.answers = proc, false
 	u.starts++
 	return nil
+}
+
+// PeakMemory is the most resident memory that the process has had, in bytes.
+func (u *Updater) PeakMemory() (int64, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.proc == nil {
+		return 0, fmt.Errorf("measuring the memory of %s: it was not started", u.Name)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", u.proc.cmd.Process.Pid))
+	if err != nil {
+		return 0, fmt.Errorf("measuring the memory of %s: %w", u.Name, err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if kib, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(kib), "kB")), 10, 64)
+			return n << 10, err
+		}
+	}
+	return 0, fmt.Errorf("measuring the memory of %s: /proc does not tell", u.Name)
 }
 
 // Starts is how often a process was started here.
