@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 )
 
 // Apply brings the record to a snapshot, in one transaction: changed rows, tombstones, quarantine, changes, freshness,
@@ -77,6 +78,10 @@ type applier struct {
 	// keyless counts items whose identity is unreadable.
 	keyless int
 
+	// room is how many objects may be created, where that is bounded.
+	room    int
+	bounded bool
+
 	changes []changeRow
 	// tagged are the uuids of objects whose tags may be new.
 	tagged []string
@@ -86,6 +91,9 @@ type applier struct {
 
 func (a *applier) run(ctx context.Context) error {
 	if err := a.lock(ctx); err != nil {
+		return err
+	}
+	if err := a.bound(ctx); err != nil {
 		return err
 	}
 	if err := a.consume(ctx); err != nil {
@@ -103,7 +111,13 @@ func (a *applier) run(ctx context.Context) error {
 
 // finish stamps the freshness, appends the changes and notifies.
 func (a *applier) finish(ctx context.Context, decision Decision) error {
-	if len(a.out.Withheld) > 0 {
+	incomplete := len(a.out.Withheld) > 0 || len(a.out.Refused) > 0
+	if incomplete && decision.Error == "" {
+		decision.Reason = reasonGuard
+		decision.Error = strconv.Itoa(len(a.out.Refused)) + " new objects are not taken in before the next answer: " +
+			"the answers of the cluster list others each time"
+	}
+	if incomplete {
 		a.out.Error, a.out.Reason = decision.Error, decision.Reason
 	}
 	if a.snap.DryRun {
@@ -113,9 +127,12 @@ func (a *applier) finish(ctx context.Context, decision Decision) error {
 		}
 		return errRollback
 	}
-	if len(a.out.Withheld) > 0 {
+	if incomplete {
 		a.locked.withhold(a.snap.touch(), decision)
 	} else {
+		if err := a.forgetWithheld(ctx); err != nil {
+			return err
+		}
 		a.locked.succeed(a.snap.touch())
 	}
 	if err := a.moveOn(ctx); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 )
 
 // Who owns the settings of a cluster. The values are part of the SQL contract.
@@ -217,49 +216,4 @@ func (s *Store) RekeyClusters(ctx context.Context, reseal func(name, sealed stri
 		return 0, fmt.Errorf("sealing the passwords anew: %w", err)
 	}
 	return n, nil
-}
-
-// ApprovedRemovals says how many removals of a kind were approved.
-type ApprovedRemovals struct {
-	Kind  Kind `db:"kind" json:"kind"`
-	Count int  `db:"pending_count" json:"count"`
-	// Since is when the answer began that has lacked the objects last.
-	Since *time.Time `db:"snapshot_at" json:"snapshot_at"`
-}
-
-// ApproveRemovals approves the removals of a cluster that are withheld at this moment: the next complete answer of each
-// kind may remove as many, and no more. It returns what was approved; nothing, when nothing is withheld. ErrNotFound,
-// ErrDisabled.
-func (s *Store) ApproveRemovals(ctx context.Context, name string) ([]ApprovedRemovals, error) {
-	var approved []ApprovedRemovals
-	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
-		var rows []Cluster
-		if err := x.all(ctx, &rows, selectClusters+" WHERE name = ?", name); err != nil {
-			return fmt.Errorf("reading the cluster: %w", err)
-		}
-		switch {
-		case len(rows) == 0:
-			return ErrNotFound
-		case !rows[0].Enabled:
-			return ErrDisabled
-		}
-		approved = []ApprovedRemovals{}
-		const pending = " FROM freshness WHERE cluster_id = ? AND pending_count > 0"
-		if err := x.all(ctx, &approved, "SELECT kind, pending_count, snapshot_at"+pending+" ORDER BY kind"+x.d.forUpdate, rows[0].ID); err != nil {
-			return fmt.Errorf("reading what is withheld: %w", err)
-		}
-		for i := range approved {
-			cleanField(&approved[i].Since)
-			_, err := x.exec(ctx, "UPDATE freshness SET approved_count = ? WHERE cluster_id = ? AND kind = ?",
-				approved[i].Count, rows[0].ID, approved[i].Kind)
-			if err != nil {
-				return fmt.Errorf("approving: %w", err)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("approving the removals of cluster %q: %w", name, err)
-	}
-	return approved, nil
 }

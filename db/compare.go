@@ -42,6 +42,9 @@ func (a *applier) compare(ctx context.Context, rows []Row) (*difference, error) 
 		}
 		switch verdict {
 		case verdictCreated:
+			if a.refused(row.Base().UUID) {
+				continue
+			}
 			d.created = append(d.created, row)
 			write = append(write, row)
 		case verdictWrite:

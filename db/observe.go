@@ -18,6 +18,12 @@ type Observation struct {
 	Item Item
 	// Gone is the key of an object that the cluster no longer has.
 	Gone string
+	// Guard decides about a removal, as that of a Snapshot; nil allows it. One that it does not allow, or that comes while
+	// removals are withheld, is in Outcome.Withheld.
+	Guard func(Removals) Decision
+	// MaxLive bounds the live rows as that of a Snapshot, with the number of objects in the last complete answer; a new object
+	// that exceeds it is in Outcome.Refused.
+	MaxLive func(before, objects int) int
 	// Explain fills Outcome.Changes.
 	Explain bool
 }
@@ -75,9 +81,12 @@ func (a *applier) observe(ctx context.Context, o Observation) error {
 		a.out.Generation = a.locked.Generation
 		return nil
 	case o.Gone != "":
-		_, err = a.remove(ctx)
+		err = a.removeOne(ctx, o)
 	default:
-		err = a.observeItem(ctx, o.Item)
+		var fits bool
+		if fits, err = a.fits(ctx, o); err == nil && fits {
+			err = a.observeItem(ctx, o.Item)
+		}
 	}
 	if err != nil {
 		return err

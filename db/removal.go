@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -30,15 +31,22 @@ func (a *applier) remove(ctx context.Context) (Decision, error) {
 				" items cannot be read (see the table quarantine)",
 		}, nil
 	}
-	decision, err := a.decide(ctx, absent)
+	approved, rest, err := a.approved(ctx, absent)
+	if err != nil || len(rest) == 0 {
+		return Decision{}, errors.Join(err, a.tombstone(ctx, approved))
+	}
+	decision, err := a.decide(ctx, rest, len(approved))
 	if err != nil {
 		return Decision{}, err
 	}
-	if !decision.Allow {
-		a.out.Withheld = keysOf(absent)
-		return decision, nil
+	if decision.Allow {
+		return decision, a.tombstone(ctx, absent)
 	}
-	return decision, a.tombstone(ctx, absent)
+	if err := a.tombstone(ctx, approved); err != nil {
+		return Decision{}, err
+	}
+	a.out.Withheld = keysOf(rest)
+	return decision, a.keepWithheld(ctx, decision.Pending, rest)
 }
 
 // absentRow is a live row that the snapshot does not have.
@@ -87,32 +95,42 @@ func (a *applier) absent(ctx context.Context) ([]absentRow, error) {
 	return absent, nil
 }
 
-// decide asks the guard, unless the operator has approved so many removals. An approval is good for one answer: whatever
-// has happened to the cluster since, more than was shown is never removed by it.
-func (a *applier) decide(ctx context.Context, absent []absentRow) (Decision, error) {
+// decide asks the guard about what is absent beside the approved.
+func (a *applier) decide(ctx context.Context, absent []absentRow, approved int) (Decision, error) {
 	if a.snap.Guard == nil {
 		return Decision{Allow: true}, nil
 	}
-	approved := a.locked.Approved
-	a.locked.Approved = 0
-	if len(absent) <= approved {
-		return Decision{Allow: true}, nil
+	live, err := a.countLive(ctx)
+	if err != nil {
+		return Decision{}, err
 	}
-	var live int
-	query := "SELECT count(*) FROM " + a.t.name + " WHERE cluster_id = ? AND deleted_at IS NULL"
-	if err := a.x.get(ctx, &live, query, a.snap.ClusterID); err != nil {
-		return Decision{}, fmt.Errorf("counting live rows: %w", err)
-	}
+	live -= a.out.Created + a.out.Restored
 	decision := a.snap.Guard(Removals{
-		Live:    live - a.out.Created - a.out.Restored,
+		Live:    live,
 		Absent:  keysOf(absent),
-		Pending: a.locked.Pending,
+		Pending: a.locked.Pending, Approved: approved, Refused: len(a.out.Refused),
 	})
-	if !decision.Allow && decision.Error == "" {
+	if decision.Allow {
+		return decision, nil
+	}
+	if decision.Error == "" {
 		decision.Error = strconv.Itoa(len(absent)) + " removals withheld"
 		decision.Reason = reasonGuard
 	}
-	return decision, nil
+	return decision, a.beginWithholding(ctx, live)
+}
+
+// beginWithholding remembers how many objects there were before.
+func (a *applier) beginWithholding(ctx context.Context, live int) error {
+	counts, err := a.guardCounts(ctx)
+	if err != nil {
+		return err
+	}
+	if a.locked.Pending.Count > 0 && counts.LiveBefore > 0 {
+		return nil
+	}
+	counts.LiveBefore = live
+	return a.saveGuardCounts(ctx, counts)
 }
 
 // tombstone marks the rows removed; ids, permissions and content stay.

@@ -29,6 +29,9 @@ type Snapshot struct {
 	Missing []string
 	// Guard decides about removals; it is asked only when there are any. Nil allows all.
 	Guard func(Removals) Decision
+	// MaxLive is how many rows may be live while removals are withheld, by the number of those that were live when that began
+	// and that of the answer's objects; what would exceed it is not created. Nil sets no bound.
+	MaxLive func(before, objects int) int
 	// Lease in whose name the snapshot is applied; nil asks for none, as for what an operator or a reader wants now.
 	Lease *Lease
 	// DryRun does everything, then rolls back.
@@ -59,6 +62,12 @@ type Removals struct {
 	Absent []string
 	// Pending is what earlier snapshots left pending.
 	Pending Pending
+	// Approved counts those that the answer lacks beside Absent, and that are removed because the operator approved them.
+	Approved int
+	// Singles counts those that were removed one by one since the last complete answer; they are among Live.
+	Singles int
+	// Refused counts the new objects of this answer that MaxLive kept out.
+	Refused int
 }
 
 // Decision is a Guard's answer.
@@ -81,6 +90,8 @@ type Outcome struct {
 	Generation int64
 	// Withheld are the keys of live rows that are absent and were kept.
 	Withheld []string
+	// Refused are the keys of new objects that were not created, because of MaxLive.
+	Refused []string
 	// Error says why they were kept, in a sentence, and Reason in a short label; both are in freshness as well.
 	Error, Reason string
 	// Skipped are the keys whose row was observed later than this snapshot and left alone.

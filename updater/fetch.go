@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"ganeticache/db"
 	"ganeticache/ganeti"
@@ -152,6 +153,7 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 		s.Guard = func(rm db.Removals) db.Decision {
 			return r.u.opts.Guard.Decide(k.name, rm)
 		}
+		s.MaxLive = r.u.opts.Guard.MaxLive
 	}
 	out, err := r.u.opts.Store.Apply(ctx, s)
 	if err != nil {
@@ -160,7 +162,7 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	if !r.u.opts.DryRun {
 		r.remember(k.name, delta, keys, out)
 	}
-	if len(out.Withheld) > 0 {
+	if out.Error != "" {
 		return out, &WithheldError{Kind: k.name, Absent: len(out.Withheld), Why: out.Reason, text: out.Error}
 	}
 	r.applied = append(r.applied, db.Touch{
@@ -173,9 +175,9 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 // remember keeps the answer as the record for the next one. A row that was left alone because a newer observation wrote
 // it is not on record, so that its item is looked at again; it and the withheld ones are missing until seen.
 func (r *run) remember(k db.Kind, delta *ganeti.Delta, keys []string, out db.Outcome) {
-	if len(out.Skipped) > 0 {
-		skipped := make(map[string]bool, len(out.Skipped))
-		for _, key := range out.Skipped {
+	if len(out.Skipped)+len(out.Refused) > 0 {
+		skipped := make(map[string]bool, len(out.Skipped)+len(out.Refused))
+		for _, key := range slices.Concat(out.Skipped, out.Refused) {
 			skipped[key] = true
 		}
 		for i, key := range keys {

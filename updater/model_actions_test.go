@@ -150,7 +150,10 @@ func (m *machine) doApprove(t *rapid.T) {
 	}
 	for _, r := range m.records {
 		if len(r.pending) > 0 {
-			r.approved = len(r.pending)
+			r.approved = map[string]bool{}
+			for _, uuid := range r.pending {
+				r.approved[uuid] = true
+			}
 		}
 	}
 }

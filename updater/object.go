@@ -161,6 +161,9 @@ func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) 
 	if err == nil || nobodysTrouble(err) || databaseTrouble(err) {
 		return err
 	}
+	if _, withheld := errors.AsType[*WithheldError](err); withheld {
+		return err // on record with the complete answer
+	}
 	ticket, ticketErr := u.failureTicket(ctx, q.src)
 	if ticketErr != nil {
 		return errors.Join(err, ticketErr)
@@ -293,10 +296,20 @@ func (q *question) refreshKind(ctx context.Context) error {
 func (q *question) observe(ctx context.Context, asked db.Ticket, o db.Observation) error {
 	o.StartedAt, o.Ticket = asked.At, asked.Number
 	o.ClusterID, o.Kind = q.o.clusterID, q.o.kind
-	if _, err := q.store.Observe(ctx, o); err != nil {
+	o.Guard = func(r db.Removals) db.Decision { return q.u.opts.Guard.Decide(o.Kind, r) }
+	o.MaxLive = q.u.opts.Guard.MaxLive
+	out, err := q.store.Observe(ctx, o)
+	switch {
+	case err != nil:
 		return &storeError{err}
+	case len(out.Withheld)+len(out.Refused) == 0:
+		return nil
+	case out.Error != "":
+		// A complete answer was not believed already: single ones say no more than that.
+		return &WithheldError{Kind: o.Kind, Absent: len(out.Withheld), Why: out.Reason, text: out.Error}
 	}
-	return nil
+	// So many at once are for a complete answer to confirm, and for the guard to judge.
+	return q.refreshKind(ctx)
 }
 
 // kindOf finds a kind by its name.

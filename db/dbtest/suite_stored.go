@@ -221,12 +221,32 @@ func approvals(f *fixture) {
 	same(f, "nothing is withheld", map[db.Kind]int{}, approve())
 	guarded(items[:8]...)
 	same(f, "approved", map[db.Kind]int{db.KindVM: 12}, approve())
-	// A failure in between changes nothing; more than approved is withheld, and the approval is used up.
+	// A failure in between changes nothing; what was not shown is withheld, and the approval is used up.
 	must(f.s.RecordFailure(f.ctx(), f.cluster.ID, db.Failure{Kinds: []db.Kind{db.KindVM}, AttemptedAt: f.tick(), Error: "x"}))(f)
 	out := guarded(items[:7]...)
-	same(f, "above the ceiling", []int{0, 13}, []int{out.Removed, len(out.Withheld)})
+	same(f, "one was not shown", []int{12, 1}, []int{out.Removed, len(out.Withheld)})
+	guarded(items...) // all are there again
 	out = guarded(items[:8]...)
 	same(f, "used up", []int{0, 12}, []int{out.Removed, len(out.Withheld)})
+
+	// As many, but others: none of them was shown.
+	same(f, "approved", map[db.Kind]int{db.KindVM: 12}, approve())
+	out = guarded(items[12:]...)
+	same(f, "others", []int{4, 8}, []int{out.Removed, len(out.Withheld)})
+	guarded(items...)
+	out = guarded(items[:8]...)
+	same(f, "withheld again", []int{0, 12}, []int{out.Removed, len(out.Withheld)})
+
+	// What was shown is approved, and nothing else.
+	shown := must(f.s.Withheld(f.ctx(), "alpha"))(f)
+	same(f, "shown", db.WithheldObject{UUID: "u0008", Name: "vm0008"}, shown[0].Objects[0])
+	same(f, "all are shown", 12, len(shown[0].Objects))
+	guarded(items[:7]...)
+	_, changed := f.s.ApproveShown(f.ctx(), "alpha", shown)
+	wantError(f, db.ErrWithheldChanged, changed)
+	same(f, "nothing is approved", 0, guarded(items[:7]...).Removed)
+	guarded(items[:8]...)
+	same(f, "shown again", 12, len(must(f.s.ApproveShown(f.ctx(), "alpha", must(f.s.Withheld(f.ctx(), "alpha"))(f)))(f)[0].Objects))
 
 	same(f, "approved", map[db.Kind]int{db.KindVM: 12}, approve())
 	dry := f.answer(db.KindVM, items[:8]...)
