@@ -90,6 +90,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "ganeti_updater_lease_takeovers_total", Help: "Clusters taken over from updaters that were not heard of any more.",
 		}),
 	}
+	// An alert may look for the absence of each.
+	for _, result := range []string{"answered", "patient", "given_up"} {
+		m.probes.WithLabelValues(result)
+	}
 	if reg == nil {
 		return m, nil
 	}
