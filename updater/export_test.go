@@ -1,6 +1,7 @@
 package updater
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 
@@ -38,3 +39,15 @@ func Held(c Cluster, until time.Time) cron.Schedule {
 	p.held.Store(&until)
 	return p
 }
+
+// Turns lets tests see who comes first.
+type Turns struct{ t *turns }
+
+// NewTurns makes n of them.
+func NewTurns(n int) Turns { return Turns{newTurns(n)} }
+
+// Take waits for one.
+func (t Turns) Take(ctx context.Context, urgent bool) error { return t.t.take(ctx, urgent) }
+
+// Give gives one back.
+func (t Turns) Give() { t.t.give() }

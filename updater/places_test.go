@@ -57,6 +57,8 @@ func (s *workStore) failures(id int64) int {
 // silentSource is a cluster that answers about itself after a while, and refuses everything else.
 type silentSource struct {
 	info func(context.Context) (ganeti.Answer, error)
+	// item is what a question about one object fails of.
+	item func() error
 }
 
 func (s silentSource) Info(ctx context.Context) (ganeti.Answer, error) { return s.info(ctx) }
@@ -66,14 +68,18 @@ func (s silentSource) Bulk(context.Context, ganeti.Resource, *ganeti.Index) (*ga
 }
 
 func (s silentSource) Item(ctx context.Context, _ ganeti.Resource, _ string) (ganeti.Answer, error) {
-	return s.info(ctx)
+	a, err := s.info(ctx)
+	if err == nil && s.item != nil {
+		err = s.item()
+	}
+	return a, err
 }
 
 var errSilent = &ganeti.TimeoutError{Phase: "first_byte", After: time.Minute}
 
 // answering is a cluster that answers after so long; past a minute, it has not within its time-out.
 func answering(after time.Duration) silentSource {
-	return silentSource{func(ctx context.Context) (ganeti.Answer, error) {
+	return silentSource{info: func(ctx context.Context) (ganeti.Answer, error) {
 		select {
 		case <-time.After(min(after, time.Minute)):
 		case <-ctx.Done():
@@ -98,6 +104,8 @@ type crowd struct {
 	// waiting is how many are waited for now, and most how many were.
 	waiting, most atomic.Int64
 	after         func(name string) time.Duration
+	// item is what questions about one object fail of.
+	item func() error
 }
 
 func newCrowd(t *testing.T, n, concurrency int, after func(name string) time.Duration) *crowd {
@@ -110,7 +118,7 @@ func newCrowd(t *testing.T, n, concurrency int, after func(name string) time.Dur
 		o.Clusters[i].Settings = func() (ganeti.Settings, error) { return ganeti.Settings{URL: "https://127.0.0.1", Username: name}, nil }
 	}
 	o.Connect = func(s ganeti.Settings) (updater.Source, error) {
-		return silentSource{func(ctx context.Context) (ganeti.Answer, error) {
+		return silentSource{item: w.item, info: func(ctx context.Context) (ganeti.Answer, error) {
 			w.mu.Lock()
 			w.asked[s.Username] = append(w.asked[s.Username], time.Now())
 			w.mu.Unlock()
