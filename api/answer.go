@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -25,8 +26,18 @@ type output[T any] struct {
 // Freshness says how old an answer is, and why it is not younger.
 type Freshness struct {
 	AgeSeconds  *float64   `json:"age_seconds" doc:"How long ago the data was true; null when it was never fetched"`
-	RefreshedAt *time.Time `json:"refreshed_at" doc:"As of when the data is true: for a list, the age of its oldest cluster"`
+	RefreshedAt *time.Time `json:"refreshed_at" doc:"As of when the data is true: for a list, the time of its oldest cluster, those in errors aside"`
 	Error       string     `json:"error,omitempty" doc:"Why the data is older than asked for; absent when it is not"`
+	// Errors is that of a list, cluster by cluster.
+	Errors []ClusterTrouble `json:"errors,omitempty" nullable:"false" doc:"Of a list: the clusters whose part is older than asked for, or is not there yet; age_seconds and refreshed_at above are those of the rest"`
+}
+
+// ClusterTrouble says why a cluster's part of a list is older than asked for.
+type ClusterTrouble struct {
+	Cluster    string   `json:"cluster"`
+	Reason     string   `json:"reason" doc:"A short label, such as timeout or unreachable"`
+	Message    string   `json:"message"`
+	AgeSeconds *float64 `json:"age_seconds" doc:"How long ago this cluster's part was true; null when it was never fetched"`
 }
 
 func freshness[T any](who caller, c Cached[T]) Freshness {
@@ -37,6 +48,17 @@ func freshness[T any](who caller, c Cached[T]) Freshness {
 	}
 	if c.Err != nil {
 		f.Error = refreshText(who, c.Err)
+	}
+	for _, e := range c.Errors {
+		t := ClusterTrouble{Cluster: e.Cluster, Reason: "error", Message: refreshText(who, e.Err)}
+		if refresh, ok := errors.AsType[*RefreshError](e.Err); ok && refresh.Reason != "" {
+			t.Reason = refresh.Reason
+		}
+		if e.RefreshedAt != nil {
+			age := e.Age.Round(time.Millisecond).Seconds()
+			t.AgeSeconds = &age
+		}
+		f.Errors = append(f.Errors, t)
 	}
 	return f
 }

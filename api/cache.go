@@ -27,6 +27,19 @@ type Cached[T any] struct {
 	Age time.Duration
 	// Err is why the value is older than asked for, a [RefreshError]; nil when it is not.
 	Err error
+	// Errors are the clusters of a list that are older than asked for, whose age is not in RefreshedAt and Age.
+	Errors []ClusterError
+}
+
+// ClusterError is a cluster of a list that could not be brought up to date.
+type ClusterError struct {
+	Cluster string
+	// RefreshedAt is as of when its rows are true; nil when there never were any.
+	RefreshedAt *time.Time
+	// Age is the time since then.
+	Age time.Duration
+	// Err is a [RefreshError].
+	Err error
 }
 
 // Cache is what the API shows. Errors are those of package db ([db.ErrNotFound], [db.ErrBadFilter],

@@ -101,6 +101,10 @@ func (s *service) explain(ctx context.Context, err error) error {
 		return problem(http.StatusUnprocessableEntity, "%s", printable(err.Error()))
 	case errors.Is(err, ErrFrozen):
 		return problem(http.StatusConflict, "%s", ErrFrozen.Error())
+	case db.Away(err):
+		s.log.Warn("answering a request failed: the database is away", zap.String("operation", operationOf(ctx)),
+			zap.String("error", printable(err.Error())))
+		return retryLater(http.StatusServiceUnavailable, slowDown, "the database cannot be asked at this moment (%s)", db.TroubleOf(err))
 	case errors.Is(err, context.DeadlineExceeded):
 		return retryLater(http.StatusGatewayTimeout, slowDown,
 			"this took too long; what was begun goes on, so that a later request finds it done. cache=only does not wait for Ganeti")

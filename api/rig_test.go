@@ -40,6 +40,8 @@ type storeCache struct {
 	late bool
 	// fail is the error of every read.
 	fail error
+	// errors are the clusters in trouble of every list.
+	errors []api.ClusterError
 	// looks counts the queries for changes.
 	looks atomic.Int64
 }
@@ -76,6 +78,7 @@ func cached[T any](ctx context.Context, c *storeCache, k db.Kind, r api.Read, lo
 	if len(fresh) > 0 && fresh[0].RefreshedAt != nil {
 		out.RefreshedAt, out.Age = *fresh[0].RefreshedAt, time.Since(*fresh[0].RefreshedAt)
 	}
+	out.Errors = c.errors
 	if c.err != nil {
 		out.Err = &api.RefreshError{Reason: "timeout", Err: c.err}
 	}

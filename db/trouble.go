@@ -32,6 +32,21 @@ func TroubleOf(err error) Trouble {
 	return kind
 }
 
+// Away says whether an error is the database's and one that goes by: who asks again later may be answered. It is false for
+// an error that only looks alike, such as a deadline that somebody else has missed.
+func Away(err error) bool {
+	e, ok := errors.AsType[*troubleError](err)
+	if !ok {
+		return false
+	}
+	switch e.kind {
+	case TroubleUnavailable, TroubleReadOnly, TroubleFull, TroubleMemory, TroubleLocked, TroubleConflict, TroubleSchema:
+		return true
+	case TroubleNone, TroublePermission, TroubleCorrupt, TroubleOther:
+	}
+	return false
+}
+
 // advice is one sentence of what to do about a kind of trouble, where the error itself does not call for a better one.
 func (t Trouble) advice() string {
 	switch t {

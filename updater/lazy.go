@@ -119,14 +119,27 @@ func (o readOptions) stale(at *time.Time, now time.Time) bool {
 // Cached is a value from the cache and what is known of its age.
 type Cached[T any] struct {
 	Value T
-	// RefreshedAt is the time as of which the value is true (UTC), for a list that of its oldest cluster; zero when
-	// nothing was ever fetched.
+	// RefreshedAt is the time as of which the value is true (UTC), for a list that of its oldest cluster, but for those in
+	// Errors; zero when nothing was ever fetched.
 	RefreshedAt time.Time
 	// Age is the time since then.
 	Age time.Duration
 	// Err is why the value is older than asked for; nil when it is not.
 	Err error
+	// Errors tells of a list's clusters that are older than asked for, or were never fetched, by name.
+	Errors []ClusterError
 }
+
+// ClusterError is why what a list has of one cluster is older than the rest.
+type ClusterError struct {
+	Cluster string
+	// RefreshedAt is as of when the rows of this cluster are true; nil when there never were any.
+	RefreshedAt *time.Time
+	Err         error
+}
+
+// ErrNeverRefreshed means that a cluster was not fetched so far, and that the reader did not ask for it to be.
+var ErrNeverRefreshed = errors.New("nothing was fetched of it yet")
 
 func cached[T any](v T, at *time.Time, now time.Time, err error) Cached[T] {
 	c := Cached[T]{Value: v, Err: err}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,7 +73,8 @@ func readList[T any](
 	if err != nil {
 		return Cached[T]{}, err
 	}
-	refreshErr := r.refreshStale(ctx, k, fresh, o)
+	failed := r.refreshStale(ctx, k, fresh, o)
+	refreshErr := joinClusters(failed)
 	if refreshErr != nil && o.must {
 		return Cached[T]{}, refreshErr
 	}
@@ -84,15 +87,52 @@ func readList[T any](
 	if err != nil {
 		return Cached[T]{}, err
 	}
-	return cached(v, oldest(fresh), r.u.now(), refreshErr), nil
+	errs, rest := sortOut(fresh, failed)
+	c := cached(v, oldest(rest), r.u.now(), refreshErr)
+	c.Errors = errs
+	return c, nil
 }
 
-// refreshStale refreshes the clusters that are too old, and joins what went wrong. A disabled cluster is frozen.
-func (r *Reader) refreshStale(ctx context.Context, k db.Kind, fresh []db.ClusterFreshness, o readOptions) error {
+// joinClusters makes one error of those of several clusters, in the order of their names.
+func joinClusters(failed map[string]error) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		errs = append(errs, fmt.Errorf("%s: %w", name, failed[name]))
+	}
+	return errors.Join(errs...)
+}
+
+// sortOut parts the clusters that are in trouble from the rest, whose age is that of the list. Where all are in trouble it
+// is the age of those that have one.
+func sortOut(fresh []db.ClusterFreshness, failed map[string]error) (errs []ClusterError, rest []db.ClusterFreshness) {
+	var old []db.ClusterFreshness
+	for _, f := range fresh {
+		err := failed[f.Cluster]
+		if err == nil && f.RefreshedAt == nil {
+			err = ErrNeverRefreshed
+		}
+		if err == nil {
+			rest = append(rest, f)
+			continue
+		}
+		errs = append(errs, ClusterError{f.Cluster, f.RefreshedAt, err})
+		if f.RefreshedAt != nil {
+			old = append(old, f)
+		}
+	}
+	if len(rest) == 0 {
+		rest = old
+	}
+	return errs, rest
+}
+
+// refreshStale refreshes the clusters that are too old, and returns what went wrong, by cluster. A disabled cluster is
+// frozen.
+func (r *Reader) refreshStale(ctx context.Context, k db.Kind, fresh []db.ClusterFreshness, o readOptions) map[string]error {
 	var g errgroup.Group
 	g.SetLimit(r.u.places.readers.asking.size + r.u.places.readers.patient.size)
 	var mu sync.Mutex
-	var errs []error
+	failed := map[string]error{}
 	for _, f := range fresh {
 		if !f.Enabled || !o.stale(f.RefreshedAt, r.u.now()) {
 			continue
@@ -101,15 +141,13 @@ func (r *Reader) refreshStale(ctx context.Context, k db.Kind, fresh []db.Cluster
 			if err := r.refreshKind(ctx, f, k, o); err != nil {
 				mu.Lock()
 				defer mu.Unlock()
-				errs = append(errs, fmt.Errorf("%s: %w", f.Cluster, err))
+				failed[f.Cluster] = err
 			}
 			return nil
 		})
 	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return errors.Join(errs...)
+	g.Wait() //nolint:errcheck,gosec // what fails is noted above
+	return failed
 }
 
 // refreshKind refreshes one kind of one cluster by a bulk call that all its readers share.

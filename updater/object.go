@@ -57,6 +57,15 @@ func (r *Reader) share(ctx context.Context, key string, do func(context.Context)
 	}
 }
 
+// rememberedError is what a cluster failed with the last time, with the label that it had.
+type rememberedError struct {
+	error
+
+	reason string
+}
+
+func (e *rememberedError) Unwrap() error { return e.error }
+
 // backingOff gives the remembered error of a cluster that failed and is not due again; a caller that insists is not held
 // back.
 func (r *Reader) backingOff(ctx context.Context, clusterID int64, k db.Kind, opts readOptions) error {
@@ -70,7 +79,10 @@ func (r *Reader) backingOff(ctx context.Context, clusterID int64, k db.Kind, opt
 	now := r.u.now()
 	for _, kind := range []db.Kind{db.KindCluster, k} {
 		if f := fresh[kind]; f.ConsecutiveFailures > 0 && f.NextDueAt != nil && f.NextDueAt.After(now) {
-			return fmt.Errorf("%w (in %s): %s", errBackingOff, f.NextDueAt.Sub(now).Round(time.Second), f.Error)
+			return &rememberedError{
+				reason: f.ErrorReason,
+				error:  fmt.Errorf("%w (in %s): %s", errBackingOff, f.NextDueAt.Sub(now).Round(time.Second), f.Error),
+			}
 		}
 	}
 	return nil

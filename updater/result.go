@@ -175,7 +175,12 @@ func Reason(err error) string {
 	var settings *settingsError
 	var store *storeError
 	var superseded *supersededError
+	var remembered *rememberedError
 	switch {
+	case errors.As(err, &remembered) && remembered.reason != "":
+		return remembered.reason
+	case errors.Is(err, ErrNeverRefreshed):
+		return "never_refreshed"
 	case errors.As(err, &withheld):
 		return withheld.Why
 	case errors.As(err, &other), errors.Is(err, db.ErrOtherCluster):

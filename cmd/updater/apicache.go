@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"ganeticache/api"
 	"ganeticache/db"
@@ -35,7 +36,15 @@ func options(r api.Read) []updater.ReadOption {
 
 // cached passes a value on with its age, and sorts the errors.
 func cached[T any](r api.Read, c updater.Cached[T], err error) (api.Cached[T], error) {
-	return api.Cached[T]{Value: c.Value, RefreshedAt: c.RefreshedAt, Age: c.Age, Err: refreshError(c.Err)}, readError(r, err)
+	out := api.Cached[T]{Value: c.Value, RefreshedAt: c.RefreshedAt, Age: c.Age, Err: refreshError(c.Err)}
+	for _, e := range c.Errors {
+		one := api.ClusterError{Cluster: e.Cluster, RefreshedAt: e.RefreshedAt, Err: refreshError(e.Err)}
+		if e.RefreshedAt != nil {
+			one.Age = max(0, time.Since(*e.RefreshedAt))
+		}
+		out.Errors = append(out.Errors, one)
+	}
+	return out, readError(r, err)
 }
 
 // refreshError is the trouble with Ganeti that is told beside old rows.
