@@ -30,6 +30,8 @@ type Options struct {
 	Gatherer prometheus.Gatherer
 	// Ready says why the process cannot do its work; nil when it can. It is called for each request to /readyz.
 	Ready func(context.Context) error
+	// Warnings are shown by /readyz beside the fact that the process can do its work; nil means none.
+	Warnings func() []string
 	// Cache is what the read API shows; nil means that there is none, only metrics and health.
 	Cache Cache
 	// TokensFile names the file with the hashes of the tokens. Without one there are no tokens: the read API answers
@@ -126,7 +128,15 @@ func newHandler(o Options) (h http.Handler, s *service, err error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) { answer(w, o.Ready(r.Context())) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		err := o.Ready(r.Context())
+		answer(w, err)
+		if err == nil && o.Warnings != nil {
+			for _, why := range o.Warnings() {
+				fmt.Fprintf(w, "warning: %s\n", printable(why)) //nolint:errcheck // as in answer
+			}
+		}
+	})
 	g := newGate(mux, o)
 	if o.Cache == nil {
 		return g, nil, nil

@@ -66,7 +66,11 @@ const patience = readTimeout - requestTimeout
 
 // read asks the cache, and falls back to what is there when Ganeti takes longer than a caller can wait.
 func read[T any](ctx context.Context, r Read, ask func(context.Context, Read) (Cached[T], error)) (Cached[T], error) {
-	short, cancel := context.WithTimeout(ctx, patience)
+	wait := patience
+	if r.MustBeFresh {
+		wait = refreshTimeout - requestTimeout
+	}
+	short, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	c, err := ask(short, r)
 	if !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil || r.MustBeFresh {

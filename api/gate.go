@@ -81,6 +81,10 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	limit := timeLimit(pattern)
+	if r.URL.Query().Get("cache") == "refresh" {
+		// Whoever insists gets an answer or the cluster's error, and waits as long as that may take.
+		limit = refreshTimeout
+	}
 	control := http.NewResponseController(w)
 	// The body has been read. Without this the end of ReadTimeout would end a request that waits (golang/go#59017).
 	_ = control.SetReadDeadline(time.Time{})                                //nolint:errcheck // only tests lack deadlines

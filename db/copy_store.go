@@ -80,7 +80,7 @@ func (c *copier) check(ctx context.Context) error {
 		d    *dialect
 	}{{"source", c.source, c.sourceDialect}, {"target", c.target.Tx, c.target.d}} {
 		var alive []string
-		query := "SELECT host FROM replicas WHERE expires_at > " + side.d.clock + " ORDER BY host"
+		query := "SELECT r.host FROM replicas r WHERE " + side.d.heardOf + " ORDER BY r.host"
 		if err := side.tx.SelectContext(ctx, &alive, query); err != nil {
 			return fmt.Errorf("looking for updaters on the %s: %w", side.name, err)
 		}

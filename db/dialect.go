@@ -26,8 +26,13 @@ type dialect struct {
 	schemaTable string
 	// clock is the database's time as an expression; clockPlus is that so many seconds later, with one placeholder.
 	clock, clockPlus string
+	// heardOf says of a row r of replicas that it is heard of: it has not expired, and does not expire later than its lease time
+	// allows either, as it would if a clock had been wrong. A row of an older version, which names none, is allowed ten minutes.
+	heardOf string
 	// drawTicket gives the next number and the database's time, where it has a clock of its own.
 	drawTicket string
+	// readClock reads the database's own clock; "" where it has none.
+	readClock string
 	// setTicket has the next ticket follow this number.
 	setTicket string
 	// snapshot are the options of a transaction that sees the database as it was at its first statement.

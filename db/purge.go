@@ -4,12 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Purge deletes the tombstones set before a time, with what is attached to them (permissions), and returns their number.
 // Disabled clusters are frozen: nothing of theirs is deleted. Each cluster and kind is a transaction of its own.
 func (s *Store) Purge(ctx context.Context, tombstonedBefore time.Time) (int64, error) {
+	return s.PurgeClusters(ctx, tombstonedBefore, nil)
+}
+
+// PurgeClusters is Purge of the clusters of these names; nil means all.
+func (s *Store) PurgeClusters(ctx context.Context, tombstonedBefore time.Time, names []string) (int64, error) {
 	before := cleanTime(tombstonedBefore)
 	clusters, err := s.Clusters(ctx)
 	if err != nil {
@@ -17,6 +23,9 @@ func (s *Store) Purge(ctx context.Context, tombstonedBefore time.Time) (int64, e
 	}
 	var purged int64
 	for _, c := range clusters {
+		if names != nil && !slices.Contains(names, c.Name) {
+			continue
+		}
 		for _, k := range Kinds() {
 			n, err := s.purge(ctx, c.ID, s.tables[k], before)
 			purged += n

@@ -27,11 +27,12 @@ INSERT INTO reader_leases (cluster_id, holder, token, expires_at) VALUES (?, ?, 
 ON CONFLICT (cluster_id) DO UPDATE
 SET holder = excluded.holder, expires_at = excluded.expires_at,
     token = reader_leases.token + CASE WHEN reader_leases.holder = excluded.holder THEN 0 ELSE 1 END
--- nobody has it, or we do
+-- nobody has it, or we do, or it ends later than anybody could take it for now: a clock was wrong
 WHERE reader_leases.expires_at <= ` + s.d.clock + ` OR reader_leases.holder = excluded.holder
+   OR reader_leases.expires_at > ` + s.d.clockPlus + `
 RETURNING token`)
 	err := s.retry(ctx, func() error {
-		return s.writer.GetContext(ctx, &l.Token, query, clusterID, holder, ttl.Seconds())
+		return s.writer.GetContext(ctx, &l.Token, query, clusterID, holder, ttl.Seconds(), (ttl + 2*time.Second).Seconds())
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Reading{}, false, nil

@@ -17,6 +17,8 @@ type Replica struct {
 	PID  int
 	// TTL is how long its leases hold without being heard of.
 	TTL time.Duration
+	// ClockOffset is its clock less the database's, for people to read.
+	ClockOffset time.Duration
 }
 
 // Shares is what a replica has to refresh.
@@ -126,8 +128,10 @@ func (b *balance) beat(ctx context.Context) error {
 	}
 	b.late = len(alive) > 0 && !alive[0]
 	_, err := b.x.exec(ctx, `
-INSERT INTO replicas (id, host, pid, joined_at, expires_at) VALUES (?, ?, ?, `+d.clock+`, `+d.clockPlus+`)
-ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at`, b.r.ID, b.r.Host, b.r.PID, b.r.TTL.Seconds())
+INSERT INTO replicas (id, host, pid, joined_at, expires_at, ttl_ms, clock_offset_ms) VALUES (?, ?, ?, `+d.clock+`, `+d.clockPlus+`, ?, ?)
+ON CONFLICT (id) DO UPDATE
+SET expires_at = excluded.expires_at, ttl_ms = excluded.ttl_ms, clock_offset_ms = excluded.clock_offset_ms`,
+		b.r.ID, b.r.Host, b.r.PID, b.r.TTL.Seconds(), b.r.TTL.Milliseconds(), b.r.ClockOffset.Milliseconds())
 	if err != nil {
 		return fmt.Errorf("writing the replica: %w", err)
 	}
@@ -135,7 +139,7 @@ ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at`, b.r.ID, b.r.Ho
 	_, err = b.x.exec(ctx, `
 DELETE FROM replicas WHERE id IN (
     SELECT r.id FROM replicas r
-    WHERE r.expires_at < `+d.clock+` AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.holder = r.id)`+d.skipLocked+`)`)
+    WHERE NOT (`+d.heardOf+`) AND NOT EXISTS (SELECT 1 FROM leases l WHERE l.holder = r.id)`+d.skipLocked+`)`)
 	if err != nil {
 		return fmt.Errorf("forgetting dead replicas: %w", err)
 	}
@@ -145,7 +149,7 @@ DELETE FROM replicas WHERE id IN (
 // place gives the replica's place among the living ones.
 func (b *balance) place(ctx context.Context) (int, error) {
 	var ids []string
-	if err := b.x.all(ctx, &ids, "SELECT id FROM replicas WHERE expires_at > "+b.x.d.clock); err != nil {
+	if err := b.x.all(ctx, &ids, "SELECT r.id FROM replicas r WHERE "+b.x.d.heardOf); err != nil {
 		return 0, fmt.Errorf("reading the replicas: %w", err)
 	}
 	slices.Sort(ids) // by bytes, whatever the database's collation
@@ -169,7 +173,7 @@ ON CONFLICT (cluster_id) DO NOTHING`)
 		return fmt.Errorf("adding leases: %w", err)
 	}
 	err = b.x.all(ctx, &b.leases, `
-SELECT l.cluster_id, l.holder, l.token, coalesce(r.expires_at > `+d.clock+`, false) AS alive,
+SELECT l.cluster_id, l.holder, l.token, coalesce(`+d.heardOf+`, false) AS alive,
        coalesce(r.expires_at, l.taken_at) < `+d.clockPlus+` AS orphan
 FROM leases l
 JOIN clusters c ON c.id = l.cluster_id AND c.enabled
@@ -223,7 +227,7 @@ func (b *balance) take(ctx context.Context, share int) error {
 		}
 	}
 	got, err := b.update(ctx, want, "holder = ?, token = token + 1", []any{b.r.ID}, `(l.holder = '' OR NOT EXISTS (
-        SELECT 1 FROM replicas r WHERE r.id = l.holder AND r.expires_at > `+b.x.d.clock+`))`)
+        SELECT 1 FROM replicas r WHERE r.id = l.holder AND `+b.x.d.heardOf+`))`)
 	if err != nil {
 		return fmt.Errorf("taking %d leases: %w", len(want), err)
 	}

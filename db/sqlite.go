@@ -32,6 +32,8 @@ func sqliteDialect() *dialect {
 		clock:       "strftime('%Y-%m-%d %H:%M:%f', 'now')",
 		clockPlus:   "strftime('%Y-%m-%d %H:%M:%f', 'now', CAST(? AS TEXT) || ' seconds')",
 		drawTicket:  "UPDATE request_tickets SET last_value = last_value + 1 RETURNING last_value AS number, NULL AS at",
+		heardOf: "r.expires_at > strftime('%Y-%m-%d %H:%M:%f', 'now') AND r.expires_at <= strftime('%Y-%m-%d %H:%M:%f', 'now', " +
+			"(coalesce(nullif(r.ttl_ms, 0), 600000) / 1000.0 + 2) || ' seconds')",
 		setTicket:   "UPDATE request_tickets SET last_value = ?",
 		snapshot:    &sql.TxOptions{ReadOnly: true}, // WAL: a reader sees the database as of its first read
 		lastID:      "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?",

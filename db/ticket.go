@@ -32,6 +32,18 @@ func (s *Store) Ticket(ctx context.Context) (Ticket, error) {
 	return drawn, nil
 }
 
+// Clock gives the time of the database's clock; the zero time on SQLite, which has none of its own.
+func (s *Store) Clock(ctx context.Context) (time.Time, error) {
+	if s.d.readClock == "" {
+		return time.Time{}, nil
+	}
+	var at time.Time
+	if err := s.reader.GetContext(ctx, &at, s.d.readClock); err != nil {
+		return at, fmt.Errorf("reading the database's clock: %w", err)
+	}
+	return cleanTime(at), nil
+}
+
 // selectLastTicket gives the greatest number that was drawn. On PostgreSQL it reads the sequence itself.
 const selectLastTicket = "SELECT last_value FROM request_tickets"
 
@@ -67,4 +79,35 @@ func (a *applier) newer(ctx context.Context, ticket int64) (bool, error) {
 // notNewer is the same as a condition: a ticket on record is not newer than another, or nobody has drawn it yet.
 func notNewer(ticket, than string) string {
 	return "(" + ticket + " <= " + than + " OR " + ticket + " > (" + selectLastTicket + "))"
+}
+
+// CorrectTimes gives the rows of a kind that are said to be observed, or removed, later than at the time at: that of a
+// complete answer, which has told of all of them. They were written by a clock that was wrong. It returns their number.
+func (s *Store) CorrectTimes(ctx context.Context, clusterID int64, k Kind, at time.Time) (int64, error) {
+	at = cleanTime(at)
+	const slack = 2 * time.Second
+	queries := []string{"UPDATE clusters SET observed_at = ? WHERE id = ? AND observed_at > ?"}
+	if k != KindCluster {
+		t, err := s.tableOf(k)
+		if err != nil {
+			return 0, err
+		}
+		queries = []string{
+			"UPDATE " + t.name + " SET observed_at = ? WHERE cluster_id = ? AND observed_at > ?",
+			"UPDATE " + t.name + " SET deleted_at = ? WHERE cluster_id = ? AND deleted_at > ?",
+		}
+	}
+	var corrected int64
+	for _, query := range queries {
+		result, err := s.writer.ExecContext(ctx, s.writer.Rebind(query), at, clusterID, at.Add(slack))
+		if err != nil {
+			return corrected, fmt.Errorf("correcting times of kind %s of cluster %d: %w", k, clusterID, err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return corrected, fmt.Errorf("counting corrected times: %w", err)
+		}
+		corrected += n
+	}
+	return corrected, nil
 }

@@ -118,6 +118,8 @@ func (c *Client) CertificateExpires() time.Time {
 type Answer struct {
 	// StartedAt is when the request started, UTC to the microsecond.
 	StartedAt time.Time
+	// Date is the time that the answer's header names: the cluster's clock, to the second. Zero if it names none.
+	Date time.Time
 	// Duration is how long it took until the last byte.
 	Duration time.Duration
 	// Bytes counts the body as received.
@@ -155,7 +157,7 @@ func (c *Client) object(ctx context.Context, path string) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{StartedAt: m.startedAt, Duration: m.duration, Bytes: m.bytes, Address: m.address, Body: body}, nil
+	return Answer{StartedAt: m.startedAt, Date: m.date, Duration: m.duration, Bytes: m.bytes, Address: m.address, Body: body}, nil
 }
 
 // Bulk fetches a resource with bulk=1 and compares its items with the ones on
@@ -175,7 +177,8 @@ func (c *Client) Bulk(ctx context.Context, r Resource, known *Index) (*Delta, er
 	if err != nil {
 		return nil, err
 	}
-	delta.StartedAt, delta.Duration, delta.Bytes, delta.Address = m.startedAt, m.duration, m.bytes, m.address
+	delta.StartedAt, delta.Date = m.startedAt, m.date
+	delta.Duration, delta.Bytes, delta.Address = m.duration, m.bytes, m.address
 	return delta, nil
 }
 

@@ -14,6 +14,8 @@ type Delta struct {
 	// StartedAt is when the request started, UTC to the microsecond: the time
 	// the snapshot speaks of.
 	StartedAt time.Time
+	// Date is the time that the answer's header names, as in [Answer].
+	Date time.Time
 	// Duration is how long the request took until the last byte.
 	Duration time.Duration
 	// Bytes counts the body as received.

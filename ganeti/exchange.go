@@ -32,10 +32,12 @@ const (
 // out on purpose: RAPI closes every connection, so there is nothing to pool,
 // and here each phase has its own timeout, no proxy or redirect can come in,
 // and no goroutine outlives the call.
-func (c *Client) exchange(ctx context.Context, d *dialer, turn *turns, path string, read func(io.Reader, int64) error) (int64, error) {
+func (c *Client) exchange(
+	ctx context.Context, d *dialer, turn *turns, path string, read func(io.Reader, int64) error,
+) (n int64, date time.Time, err error) {
 	conn, raw, err := d.dial(ctx)
 	if err != nil {
-		return 0, err
+		return 0, date, err
 	}
 	defer closeQuietly(raw)
 	c.expires.Store(conn.ConnectionState().PeerCertificates[0].NotAfter.Unix())
@@ -44,26 +46,29 @@ func (c *Client) exchange(ctx context.Context, d *dialer, turn *turns, path stri
 
 	resp, buffered, err := c.roundTrip(ctx, d, conn, path) //nolint:bodyclose // closing reads on to the end; the connection is closed instead
 	if err != nil {
-		return 0, err
+		return 0, date, err
+	}
+	if at, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		date = at
 	}
 	if resp.StatusCode != http.StatusOK {
-		return 0, c.statusError(d.address, path, resp)
+		return 0, date, c.statusError(d.address, path, resp)
 	}
 	if resp.ContentLength > c.maxBody {
-		return 0, fmt.Errorf("%w: %d bytes announced, %d allowed (max_body)", ErrTooLarge, resp.ContentLength, c.maxBody)
+		return 0, date, fmt.Errorf("%w: %d bytes announced, %d allowed (max_body)", ErrTooLarge, resp.ContentLength, c.maxBody)
 	}
 	if err := turn.answered(ctx, resp, buffered); err != nil {
-		return 0, err
+		return 0, date, err
 	}
 	body := &countingReader{ctx: ctx, turn: turn, r: resp.Body, want: resp.ContentLength}
 	if err := read(body, resp.ContentLength); err != nil {
 		if foreign, ok := errors.AsType[*contentError](err); ok {
 			foreign.found = []byte(c.scrub(string(foreign.found)))
 		}
-		return 0, err
+		return 0, date, err
 	}
 	closeQuietly(conn) // with close_notify, as everything has been read
-	return body.n, nil
+	return body.n, date, nil
 }
 
 // roundTrip sends the request and reads the header of the answer, both within

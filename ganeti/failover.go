@@ -16,8 +16,10 @@ import (
 type measure struct {
 	address   Address
 	startedAt time.Time
-	duration  time.Duration
-	bytes     int64
+	// date is the time that the answer names, zero if it names none.
+	date     time.Time
+	duration time.Duration
+	bytes    int64
 }
 
 // get waits for its turn, sends one request, to one address after the other,
@@ -56,7 +58,7 @@ func (c *Client) ask(
 ) (measure, error) {
 	start := time.Now()
 	turn := turnsOf(ctx)
-	n, err := c.exchange(total, d, turn, path, read)
+	n, date, err := c.exchange(total, d, turn, path, read)
 	if err != nil {
 		if _, ok := errors.AsType[*StatusError](err); ok { // which names the request itself
 			return measure{}, err
@@ -64,7 +66,8 @@ func (c *Client) ask(
 		return measure{}, fmt.Errorf("GET %s: %w", path, c.explain(ctx, total, err))
 	}
 	return measure{
-		address: d.address, startedAt: start.UTC().Truncate(time.Microsecond), duration: time.Since(start) - turn.held, bytes: n,
+		address: d.address, startedAt: start.UTC().Truncate(time.Microsecond), date: date,
+		duration: time.Since(start) - turn.held, bytes: n,
 	}, nil
 }
 

@@ -21,7 +21,7 @@ func (u *Updater) Alive() error {
 	if heard == 0 {
 		return errors.New("the scheduler has not begun yet")
 	}
-	if silence := u.now().Sub(time.Unix(0, heard)); silence > maxSilence {
+	if silence := time.Since(u.started) - time.Duration(heard); silence > maxSilence {
 		return fmt.Errorf("the scheduler was last heard of %s ago", silence.Round(time.Second))
 	}
 	return nil
@@ -36,7 +36,7 @@ func (s *scheduler) beat() {
 
 // beaten notes a heartbeat that went all the way.
 func (u *Updater) beaten() {
-	u.heard.Store(u.now().UnixNano())
+	u.heard.Store(max(1, int64(time.Since(u.started))))
 	if u.opts.OnBeat != nil {
 		u.opts.OnBeat()
 	}

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/robfig/cron/v3"
 	"go.uber.org/zap"
 
 	"ganeticache/db"
@@ -143,6 +144,7 @@ func (r *run) keepPace() (restamp []db.Touch) {
 		r.u.metrics.pace(r.res.Cluster, p)
 		r.t.pace.tell(r.u.log.With(zap.String("cluster", r.res.Cluster)), p)
 	}
+	r.t.busyFor.Store(int64(r.busy()))
 	r.t.pace.remember(r.took)
 	return restamp
 }
@@ -218,13 +220,40 @@ type paced struct {
 	plan
 
 	held *atomic.Pointer[time.Time]
+	now  func() time.Time
 }
 
 // Next implements [cron.Schedule].
 func (p paced) Next(t time.Time) time.Time {
-	next := p.plan.Next(t)
-	if held := p.held.Load(); held != nil && held.After(t) && held.Before(next) {
-		return *held
+	now := t
+	if p.now != nil {
+		now = p.now().In(t.Location())
 	}
-	return next
+	next := p.plan.Next(now)
+	if held := p.held.Load(); held != nil && held.After(now) && held.Before(next) {
+		next = *held
+	}
+	return onward(t, now, next)
+}
+
+// onward gives the moment as far ahead of t as next is ahead of now. t is cron's clock, with its monotonic reading: an entry
+// stays as far ahead, whatever the machine's clock is set to meanwhile.
+func onward(t, now, next time.Time) time.Time {
+	if next.IsZero() {
+		return next
+	}
+	return t.Add(next.Sub(now))
+}
+
+// steady is a schedule by the engine's clock, in the time that passes; see paced.
+type steady struct {
+	cron.Schedule
+
+	now func() time.Time
+}
+
+// Next implements [cron.Schedule].
+func (s steady) Next(t time.Time) time.Time {
+	now := s.now().In(t.Location())
+	return onward(t, now, s.Schedule.Next(now))
 }

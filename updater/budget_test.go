@@ -83,6 +83,7 @@ func (s *slowRig) takes(d time.Duration) {
 func (s *slowRig) freshEngine() {
 	s.registry = prometheus.NewRegistry()
 	s.opts.Registerer = s.registry
+	s.opts.Store = clockless{s.store}
 	s.opts.Now = func() time.Time { return time.Now().Add(s.ahead) }
 	s.restart()
 }

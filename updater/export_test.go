@@ -35,7 +35,7 @@ func (p Plan) Due(now time.Time, fresh map[db.Kind]db.Freshness) []db.Kind {
 
 // Held is the cron schedule of a cluster that the budget holds back until then.
 func Held(c Cluster, until time.Time) cron.Schedule {
-	p := paced{newPlan(c), &atomic.Pointer[time.Time]{}}
+	p := paced{plan: newPlan(c), held: &atomic.Pointer[time.Time]{}}
 	p.held.Store(&until)
 	return p
 }

@@ -153,6 +153,7 @@ func TestRefresh_DueKindsOnly(t *testing.T) {
 			want = append(want, k)
 		}
 	}
+	r.opts.Store = clockless{r.store}
 	r.opts.Now = func() time.Time { return now }
 	r.restart()
 	res, err := r.u.Refresh(t.Context(), "prod", updater.RefreshOptions{})

@@ -93,4 +93,23 @@ func (s *fakeStore) Ticket(context.Context) (db.Ticket, error) {
 	return db.Ticket{Number: s.tickets.Add(1)}, nil
 }
 
+// CorrectTimes finds nothing.
+func (s *fakeStore) CorrectTimes(context.Context, int64, db.Kind, time.Time) (int64, error) {
+	return 0, nil
+}
+
+// Clock is that of a database without one.
+func (s *fakeStore) Clock(context.Context) (time.Time, error) { return time.Time{}, nil }
+
 func (s *fakeStore) Leave(context.Context, string) error { return nil }
+
+// clockless is a real store whose database is said to have no clock, so that the test's own counts on either.
+type clockless struct{ *db.Store }
+
+func (s clockless) Clock(context.Context) (time.Time, error) { return time.Time{}, nil }
+
+func (s clockless) Ticket(ctx context.Context) (db.Ticket, error) {
+	t, err := s.Store.Ticket(ctx)
+	t.At = time.Time{}
+	return t, err
+}

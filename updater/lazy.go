@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"ganeticache/db"
 )
 
@@ -58,7 +56,7 @@ type Reader struct {
 	u       *Updater
 	maxAge  time.Duration
 	holder  string
-	flights singleflight.Group
+	flights flights
 	// gates has a channel for each cluster id, held while this process has or waits for the cluster's lease.
 	gates sync.Map
 }
@@ -112,7 +110,8 @@ func (o readOptions) stale(at *time.Time, now time.Time) bool {
 	case o.must, at == nil:
 		return true
 	default:
-		return now.Sub(*at) > o.maxAge
+		// What is of the future is of no known age.
+		return now.Sub(*at) > o.maxAge || future(at, now)
 	}
 }
 
@@ -144,9 +143,28 @@ var ErrNeverRefreshed = errors.New("nothing was fetched of it yet")
 func cached[T any](v T, at *time.Time, now time.Time, err error) Cached[T] {
 	c := Cached[T]{Value: v, Err: err}
 	if at != nil {
-		c.RefreshedAt, c.Age = *at, max(0, now.Sub(*at))
+		c.RefreshedAt, c.Age = *at, now.Sub(*at)
+		switch {
+		case future(at, now):
+			c.Err = errors.Join(err, &ClockError{At: *at, Ahead: -c.Age})
+		case c.Age < 0: // two clocks, or two looks at one
+			c.Age = 0
+		}
 	}
 	return c
+}
+
+// ClockError means that a row is as of a time that has not come yet: a clock was wrong when it was written, or is now. Its
+// age is not known.
+type ClockError struct {
+	At    time.Time
+	Ahead time.Duration
+}
+
+// Error implements error.
+func (e *ClockError) Error() string {
+	return fmt.Sprintf("the time on record (%s) lies %s in the future: a clock was or is wrong; the next refresh corrects it",
+		e.At.UTC().Format(time.RFC3339), e.Ahead.Round(time.Second))
 }
 
 // errBackingOff wraps the remembered error of a cluster that is not asked again yet.

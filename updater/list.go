@@ -50,18 +50,15 @@ func (r *Reader) Cluster(ctx context.Context, name string, opts ...ReadOption) (
 	})
 }
 
-// RefreshCluster refreshes all kinds of a cluster now. Callers that come while it runs get the same outcome.
+// RefreshCluster refreshes all kinds of a cluster now. Callers that come while one runs share the next.
 func (r *Reader) RefreshCluster(ctx context.Context, name string) (Result, error) {
-	done := r.flights.DoChan("cluster/"+name, func() (any, error) {
+	shared, err := r.flights.join("cluster/"+name, true, func() (any, error) {
 		return r.u.Refresh(context.WithoutCancel(ctx), name, RefreshOptions{All: true, reader: true})
-	})
-	select {
-	case shared := <-done:
-		res, _ := shared.Val.(Result)
-		return res, shared.Err
-	case <-ctx.Done():
-		return Result{Cluster: name}, fmt.Errorf("waiting for the refresh of %s: %w", name, ctx.Err())
+	}).wait(ctx)
+	if res, ok := shared.(Result); ok {
+		return res, err
 	}
+	return Result{Cluster: name}, err
 }
 
 // readList has the clusters that are too old refreshed and then loads.
@@ -152,8 +149,7 @@ func (r *Reader) refreshStale(ctx context.Context, k db.Kind, fresh []db.Cluster
 
 // refreshKind refreshes one kind of one cluster by a bulk call that all its readers share.
 func (r *Reader) refreshKind(ctx context.Context, f db.ClusterFreshness, k db.Kind, o readOptions) error {
-	began := r.u.now()
-	return r.share(ctx, fmt.Sprintf("%d/%s", f.ClusterID, k), func(ctx context.Context) error {
+	return r.share(ctx, f.Cluster, fmt.Sprintf("%d/%s", f.ClusterID, k), o, func(ctx context.Context, asked db.Ticket) error {
 		if err := r.backingOff(ctx, f.ClusterID, k, o); err != nil {
 			return err
 		}
@@ -162,7 +158,7 @@ func (r *Reader) refreshKind(ctx context.Context, f db.ClusterFreshness, k db.Ki
 			if err != nil {
 				return false, &storeError{err}
 			}
-			return r.satisfied(fresh[k].RefreshedAt, o, began), nil
+			return r.satisfied(fresh[k], o, asked), nil
 		}, func(ctx context.Context) error {
 			res, err := r.u.Refresh(ctx, f.Cluster, RefreshOptions{Kinds: []db.Kind{k}, reader: true})
 			if err != nil {

@@ -13,7 +13,7 @@ type measured struct {
 	src     Source
 	cluster string
 	metrics *metrics
-	now     func() time.Time
+	clock   *clock
 	// draw gives each request its ticket before it is sent; ticket is that of the last one.
 	draw   func(ctx context.Context) (db.Ticket, error)
 	ticket db.Ticket
@@ -27,7 +27,7 @@ func (u *Updater) connect(cluster string, s ganeti.Settings) (*measured, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &measured{src: src, cluster: cluster, metrics: u.metrics, now: u.now, draw: u.ticket}, nil
+	return &measured{src: src, cluster: cluster, metrics: u.metrics, clock: u.clock, draw: u.ticket}, nil
 }
 
 // ask draws the ticket of a request. What answers it is as new as the ticket, and of its time.
@@ -41,11 +41,12 @@ func (s *measured) Info(ctx context.Context) (ganeti.Answer, error) {
 	if err := s.ask(ctx); err != nil {
 		return ganeti.Answer{}, err
 	}
-	began := s.now()
+	began := time.Now()
 	asked, ended := placeIn(ctx).request(ctx)
 	a, err := s.src.Info(asked)
 	err = ended(err)
 	a.StartedAt = s.ticket.At
+	s.clock.witness(s.cluster, a.Date)
 	s.count(db.KindCluster, began, a.Duration, a.Bytes, err)
 	return a, err
 }
@@ -55,7 +56,7 @@ func (s *measured) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.In
 	if err := s.ask(ctx); err != nil {
 		return nil, err
 	}
-	began := s.now()
+	began := time.Now()
 	asked, ended := placeIn(ctx).request(ctx)
 	d, err := s.src.Bulk(asked, r, known)
 	err = ended(err)
@@ -64,6 +65,7 @@ func (s *measured) Bulk(ctx context.Context, r ganeti.Resource, known *ganeti.In
 		return nil, err
 	}
 	d.StartedAt = s.ticket.At
+	s.clock.witness(s.cluster, d.Date)
 	s.count(kindAt(r), began, d.Duration, d.Bytes, nil)
 	return d, nil
 }
@@ -73,7 +75,7 @@ func (s *measured) Item(ctx context.Context, r ganeti.Resource, name string) (ga
 	if err := s.ask(ctx); err != nil {
 		return ganeti.Answer{}, err
 	}
-	began := s.now()
+	began := time.Now()
 	asked, ended := placeIn(ctx).request(ctx)
 	a, err := s.src.Item(asked, r, name)
 	err = ended(err)
@@ -89,7 +91,7 @@ func (s *measured) Distrust(at ganeti.Address) { distrust(s.src, at) }
 func (s *measured) count(k db.Kind, began time.Time, took time.Duration, bytes int64, err error) {
 	result := "success"
 	if err != nil {
-		result, took, bytes = "failure", s.now().Sub(began), 0
+		result, took, bytes = "failure", time.Since(began), 0
 	}
 	s.spent += took
 	if c, ok := s.src.(interface{ CertificateExpires() time.Time }); ok {

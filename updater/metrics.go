@@ -36,6 +36,11 @@ type metrics struct {
 	leases     prometheus.Gauge
 	replicas   prometheus.Gauge
 	takeovers  prometheus.Counter
+
+	clockOffset     prometheus.Gauge
+	clockSteps      *prometheus.CounterVec
+	clockImpossible prometheus.Counter
+	clockStamps     *family
 }
 
 // newMetrics makes the metrics and registers them; reg may be nil.
@@ -83,9 +88,17 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "ganeti_updater_readers_given_up_total",
 			Help: "Requests of readers that were given up because too many readers wait for clusters that do not answer.",
 		}),
-		databaseUp: single("database_up", "Whether the database answered the last heartbeat."),
-		leases:     single("leases_held", "Clusters that this updater refreshes on schedule."),
-		replicas:   single("replicas", "Updaters on this database that are heard of, this one included."),
+		databaseUp:  single("database_up", "Whether the database answered the last heartbeat."),
+		clockOffset: single("clock_offset_seconds", "This machine's clock less the database's, at the last heartbeat."),
+		clockSteps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ganeti_updater_clock_steps_total", Help: "Times that a clock was set by more than 2 s while the updater ran, by clock (process, database).",
+		}, []string{"clock"}),
+		clockImpossible: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ganeti_updater_clock_impossible_total", Help: "Times found on record that cannot be: later than now, or than the schedule allows.",
+		}),
+		clockStamps: gauge("clock_impossible", "Times on record of a cluster that cannot be, at the last look."),
+		leases:      single("leases_held", "Clusters that this updater refreshes on schedule."),
+		replicas:    single("replicas", "Updaters on this database that are heard of, this one included."),
 		takeovers: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ganeti_updater_lease_takeovers_total", Help: "Clusters taken over from updaters that were not heard of any more.",
 		}),
@@ -93,6 +106,9 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	// An alert may look for the absence of each.
 	for _, result := range []string{"answered", "patient", "given_up"} {
 		m.probes.WithLabelValues(result)
+	}
+	for _, whose := range []string{"process", "database"} {
+		m.clockSteps.WithLabelValues(whose)
 	}
 	if reg == nil {
 		return m, nil
@@ -111,17 +127,21 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 func (m *metrics) families() []*family {
 	return []*family{
 		m.refreshes, m.failures, m.lastSuccess, m.objects, m.changes, m.quarantined, m.requests, m.rapiBytes, m.rapiSeconds,
-		m.withheld, m.interval, m.busyRatio, m.trips, m.phase, m.expiry,
+		m.withheld, m.interval, m.busyRatio, m.trips, m.phase, m.expiry, m.clockStamps,
 	}
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	all := []prometheus.Collector{m.duration, m.places, m.probes, m.crowded, m.databaseUp, m.leases, m.replicas, m.takeovers}
+	all := []prometheus.Collector{m.duration, m.places, m.probes, m.crowded, m.databaseUp, m.leases, m.replicas, m.takeovers,
+		m.clockOffset, m.clockSteps, m.clockImpossible}
 	for _, f := range m.families() {
 		all = append(all, f)
 	}
 	return all
 }
+
+// impossible shows how many times on record of a cluster cannot be.
+func (m *metrics) impossible(cluster string, n int) { m.clockStamps.set(float64(n), cluster) }
 
 // share counts one heartbeat.
 func (m *metrics) share(s db.Shares) {

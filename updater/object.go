@@ -34,27 +34,35 @@ const readingPoll = 50 * time.Millisecond
 // refreshObject brings one row up to date. All callers that want the same object at the same time share one call.
 func (r *Reader) refreshObject(ctx context.Context, o object, opts readOptions) error {
 	key := fmt.Sprintf("%d/%s/%s/%s", o.clusterID, o.kind, o.uuid, o.name)
-	began := r.u.now()
-	return r.share(ctx, key, func(ctx context.Context) error {
+	return r.share(ctx, o.cluster, key, opts, func(ctx context.Context, asked db.Ticket) error {
 		if err := r.backingOff(ctx, o.clusterID, o.kind, opts); err != nil {
 			return err
 		}
 		return r.underReading(ctx, o.clusterID, func(ctx context.Context) (bool, error) {
-			return r.observed(ctx, o, opts, began)
+			return r.observed(ctx, o, opts, asked)
 		}, func(ctx context.Context) error { return r.u.refreshObject(ctx, r.store, o) })
 	})
 }
 
-// share runs do once for all callers with the same key. It goes on when the caller that began it leaves; each caller
-// waits as long as it likes.
-func (r *Reader) share(ctx context.Context, key string, do func(context.Context) error) error {
-	done := r.flights.DoChan(key, func() (any, error) { return nil, do(context.WithoutCancel(ctx)) })
-	select {
-	case res := <-done:
-		return res.Err
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for a refresh: %w", ctx.Err())
-	}
+// share runs do once for all callers with the same key; see flights. It goes on when the caller that began it leaves; each
+// caller waits as long as it likes, but no longer than it takes anybody to find out that the cluster does not answer. do
+// gets a ticket that was drawn when all its callers had come: what is newer than that, whoever saw it, is what they want.
+func (r *Reader) share(
+	ctx context.Context, cluster, key string, opts readOptions, do func(context.Context, db.Ticket) error,
+) error {
+	_, err := r.flights.join(key, opts.must, func() (any, error) {
+		return nil, r.u.unlessDown(context.WithoutCancel(ctx), cluster, func(ctx context.Context) error {
+			var asked db.Ticket
+			if opts.must {
+				var err error
+				if asked, err = r.u.ticket(ctx); err != nil {
+					return err
+				}
+			}
+			return do(ctx, asked)
+		})
+	}).wait(ctx)
+	return err
 }
 
 // rememberedError is what a cluster failed with the last time, with the label that it had.
@@ -75,6 +83,9 @@ func (r *Reader) backingOff(ctx context.Context, clusterID int64, k db.Kind, opt
 	fresh, err := r.store.Freshness(ctx, clusterID)
 	if err != nil {
 		return &storeError{err}
+	}
+	if t, err := r.u.targetByID(clusterID); err == nil {
+		fresh = r.u.judge(t, fresh)
 	}
 	now := r.u.now()
 	for _, kind := range []db.Kind{db.KindCluster, k} {
@@ -126,13 +137,13 @@ func (r *Reader) underReading(ctx context.Context, clusterID int64, done func(co
 }
 
 // observed says whether somebody has asked about the object meanwhile: lately enough for the reader, or, for one that
-// insists, since it began.
-func (r *Reader) observed(ctx context.Context, o object, opts readOptions, began time.Time) (bool, error) {
+// insists, by a request that was sent after his was there.
+func (r *Reader) observed(ctx context.Context, o object, opts readOptions, asked db.Ticket) (bool, error) {
 	fresh, err := r.store.Freshness(ctx, o.clusterID)
 	if err != nil {
 		return false, &storeError{err}
 	}
-	if r.satisfied(fresh[o.kind].RefreshedAt, opts, began) {
+	if r.satisfied(fresh[o.kind], opts, asked) {
 		return true, nil
 	}
 	if o.kind != db.KindVM {
@@ -145,14 +156,18 @@ func (r *Reader) observed(ctx context.Context, o object, opts readOptions, began
 	case err != nil:
 		return false, &storeError{err}
 	}
-	return r.satisfied(&v.ObservedAt, opts, began), nil
+	if opts.must {
+		return v.Ticket > asked.Number, nil
+	}
+	return !opts.stale(&v.ObservedAt, r.u.now()), nil
 }
 
-func (r *Reader) satisfied(at *time.Time, opts readOptions, began time.Time) bool {
+// satisfied says whether a complete answer on record is what a reader wants. One whose removals were withheld is not.
+func (r *Reader) satisfied(f db.Freshness, opts readOptions, asked db.Ticket) bool {
 	if opts.must {
-		return at != nil && !at.Before(began)
+		return f.SnapshotTicket > asked.Number && f.RefreshedAt != nil && f.SnapshotAt != nil && f.RefreshedAt.Equal(*f.SnapshotAt)
 	}
-	return !opts.stale(at, r.u.now())
+	return !opts.stale(f.RefreshedAt, r.u.now())
 }
 
 // refreshObject asks a cluster about one object and stores the answer. A failure is remembered in the freshness of its
@@ -175,6 +190,9 @@ func (u *Updater) refreshObject(ctx context.Context, store ReadStore, o object) 
 	}
 	if _, withheld := errors.AsType[*WithheldError](err); withheld {
 		return err // on record with the complete answer
+	}
+	if clusterWide(err) {
+		defer t.outage.tell(err) // when the failure is on record
 	}
 	ticket, ticketErr := u.failureTicket(ctx, q.src)
 	if ticketErr != nil {

@@ -110,7 +110,12 @@ func (p *part) beat(ctx context.Context, u *Updater) error {
 	began := time.Now()
 	timed, cancel := context.WithTimeout(ctx, p.replica.TTL/2)
 	defer cancel()
-	shares, err := u.opts.Store.Share(timed, p.replica, u.ids())
+	err := u.lookAtClock(timed)
+	var shares db.Shares
+	if err == nil {
+		p.replica.ClockOffset = u.clock.measured()
+		shares, err = u.opts.Store.Share(timed, p.replica, u.ids())
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			p.fail(err)

@@ -80,7 +80,11 @@ func (p plan) due(now time.Time, fresh map[db.Kind]db.Freshness) []kind {
 	return due
 }
 
-func arrived(due *time.Time, now time.Time) bool { return due == nil || !due.After(now) }
+// dueSlack is how much early a kind may be refreshed: a tick comes by the time that passes, and what is due is judged by a
+// clock that is read anew, a little to this or that side.
+const dueSlack = 250 * time.Millisecond
+
+func arrived(due *time.Time, now time.Time) bool { return due == nil || !due.After(now.Add(dueSlack)) }
 
 // scheduled lists the kinds that have a schedule, in the order of a refresh.
 func (p plan) scheduled() []kind {

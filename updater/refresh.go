@@ -40,7 +40,7 @@ func (u *Updater) Refresh(ctx context.Context, name string, o RefreshOptions) (R
 // refresh waits for its turn until begin ends, and then works until work ends: a daemon that is told to stop begins
 // nothing more, but lets what runs come to its end.
 func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOptions) (Result, error) {
-	asked := u.now()
+	asked := time.Now()
 	t, err := u.target(name)
 	if err != nil {
 		return Result{Cluster: name}, err
@@ -60,12 +60,16 @@ func (u *Updater) refresh(begin, work context.Context, name string, o RefreshOpt
 		return Result{Cluster: name}, nil
 	}
 	r := &run{u: u, t: t, opts: o, lease: lease, early: rand.Float64(), took: map[db.Kind]time.Duration{}, res: Result{Cluster: name, StartedAt: u.now().UTC()}}
+	began := time.Now()
 	r.do(work, claimErr)
 	if errors.Is(r.res.Err(), db.ErrLeaseLost) {
 		u.part.lose(lease)
 	}
-	r.res.Duration = u.now().Sub(r.res.StartedAt)
+	r.res.Duration = time.Since(began)
 	t.remember(r.res)
+	if err := r.res.Err(); err != nil && clusterWide(err) && !nobodysTrouble(err) {
+		t.outage.tell(err)
+	}
 	r.res.log(u.log)
 	u.metrics.observe(r.res)
 	u.metrics.phases(r, asked, placeIn(work).turned())
@@ -198,7 +202,7 @@ func (r *run) do(ctx context.Context, err error) {
 		r.fail(ctx, &storeError{err})
 		return
 	}
-	r.fresh = fresh
+	r.fresh = r.u.judge(r.t, fresh)
 	r.recall()
 	if r.kinds = r.choose(); len(r.kinds) == 0 && len(r.opts.Kinds) == 0 {
 		return
@@ -299,6 +303,9 @@ func (r *run) finish(ctx context.Context) {
 		} else if err != nil {
 			r.markTouched(&storeError{err})
 		}
+	}
+	if !r.u.opts.DryRun {
+		r.correctTimes(ctx, slices.Concat(r.touches, r.applied))
 	}
 	r.recordFailures(ctx)
 }

@@ -32,6 +32,9 @@ func (u *Updater) Run(ctx context.Context) error {
 	s.sync()
 	s.beat()
 	s.cron.Start()
+	// Not by cron, which computes with the clock that may be set.
+	watch := time.NewTicker(watchInterval)
+	defer watch.Stop()
 	for {
 		select {
 		case <-u.reloaded:
@@ -39,6 +42,10 @@ func (u *Updater) Run(ctx context.Context) error {
 			u.part.ask()
 		case <-u.part.gained:
 			s.take(u.part.news())
+		case <-watch.C:
+			if u.clock.watch() {
+				s.sync()
+			}
 		case <-s.beats:
 			u.beaten()
 		case <-ctx.Done():
@@ -90,6 +97,8 @@ type scheduler struct {
 	first sync.WaitGroup
 	// beats carries the heartbeat from cron to Run's loop.
 	beats chan struct{}
+	// unpurged is why tombstones were last kept; only the purging job uses it.
+	unpurged string
 }
 
 func (u *Updater) newScheduler(begin, work context.Context) *scheduler {
@@ -100,7 +109,7 @@ func (u *Updater) newScheduler(begin, work context.Context) *scheduler {
 		cron: cron.New(cron.WithLogger(l), cron.WithChain(cron.SkipIfStillRunning(l), cron.Recover(l))),
 	}
 	if u.opts.Retention > 0 {
-		s.cron.Schedule(spread(cron.Every(purgeInterval), "purge"), cron.FuncJob(s.purge))
+		s.cron.Schedule(steady{spread(cron.Every(purgeInterval), "purge"), u.now}, cron.FuncJob(s.purge))
 	}
 	return s
 }
@@ -121,7 +130,7 @@ func (s *scheduler) sync() {
 		if err != nil {
 			continue // gone again in a newer reload, which follows
 		}
-		id := s.cron.Schedule(paced{t.plan, &t.held}, cron.FuncJob(func() { s.refresh(name) }))
+		id := s.cron.Schedule(paced{t.plan, &t.held, s.u.now}, cron.FuncJob(func() { s.refresh(name) }))
 		s.entries[name] = id
 		s.first.Go(s.cron.Entry(id).WrappedJob.Run)
 	}
@@ -156,8 +165,17 @@ func (s *scheduler) stop(abandon func()) error {
 const purgeInterval = 6 * time.Hour
 
 func (s *scheduler) purge() {
+	trusted, why := s.u.clock.trusted()
+	if why != "" {
+		if s.unpurged != why {
+			s.u.log.Warn("old tombstones are kept until the clock can be trusted", zap.String("because", why))
+		}
+		s.unpurged = why
+		return
+	}
+	s.unpurged = ""
 	before := s.u.now().UTC().Add(-s.u.opts.Retention)
-	n, err := s.u.opts.Store.Purge(s.work, before)
+	n, err := s.u.opts.Store.PurgeClusters(s.work, before, trusted)
 	if err != nil {
 		s.u.log.Warn("purging old tombstones failed; it is tried again later", zap.Duration("after", purgeInterval), zap.Error(err))
 		return

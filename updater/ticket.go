@@ -3,6 +3,7 @@ package updater
 import (
 	"context"
 	"math"
+	"time"
 
 	"ganeticache/db"
 )
@@ -13,10 +14,12 @@ func (u *Updater) ticket(ctx context.Context) (db.Ticket, error) {
 	if u.opts.DryRun {
 		return db.Ticket{Number: math.MaxInt64, At: u.now().UTC()}, nil
 	}
+	began := time.Now()
 	t, err := u.opts.Store.Ticket(ctx)
 	if err != nil {
 		return t, &storeError{err}
 	}
+	u.clock.anchor(t.At, began)
 	if t.At.IsZero() {
 		t.At = u.now().UTC()
 	}

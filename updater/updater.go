@@ -38,7 +38,9 @@ type Store interface {
 	RecordFailure(ctx context.Context, clusterID int64, f db.Failure) (int, error)
 	SetServing(ctx context.Context, clusterID int64, l *db.Lease, at db.RAPIAddress) error
 	Ticket(ctx context.Context) (db.Ticket, error)
-	Purge(ctx context.Context, tombstonedBefore time.Time) (int64, error)
+	Clock(ctx context.Context) (time.Time, error)
+	CorrectTimes(ctx context.Context, clusterID int64, k db.Kind, at time.Time) (int64, error)
+	PurgeClusters(ctx context.Context, tombstonedBefore time.Time, names []string) (int64, error)
 	Claim(ctx context.Context) (release func() error, err error)
 	Share(ctx context.Context, r db.Replica, clusters []int64) (db.Shares, error)
 	Leave(ctx context.Context, replica string) error
@@ -109,7 +111,8 @@ type Options struct {
 	Logger *zap.Logger
 	// Registerer gets the metrics; nil registers none.
 	Registerer prometheus.Registerer
-	// Now is the clock; time.Now when nil.
+	// Now is this process's clock; time.Now when nil. On PostgreSQL the database's counts where there is a choice, and
+	// durations are measured by the monotonic clock.
 	Now func() time.Time
 	// Lease is how long the clusters of this process stay its own when it is not heard of any more; 30 s when zero.
 	Lease time.Duration
@@ -122,7 +125,8 @@ type Updater struct {
 	opts    Options
 	log     *zap.Logger
 	metrics *metrics
-	now     func() time.Time
+	clock   *clock
+	started time.Time
 	places  *places
 	part    *part
 	frugal  frugal
@@ -130,7 +134,7 @@ type Updater struct {
 	mu      sync.Mutex
 	targets map[string]*target
 	order   []string
-	// heard is when the scheduler was last alive, in nanoseconds since 1970; 0 before it began.
+	// heard is when the scheduler was last alive, in nanoseconds since started; 0 before it began.
 	heard atomic.Int64
 	// reloaded carries the news of a new set of clusters to the scheduler.
 	reloaded chan struct{}
@@ -156,8 +160,16 @@ type target struct {
 	// known is the record of the last answer of each kind, valid for one generation of the rows in the database.
 	known map[db.Kind]remembered[*ganeti.Index]
 	pace  pace
+	// corrected says after how many steps of the clock the rows of a kind were last looked at for times that cannot be.
+	corrected map[db.Kind]int
 	// held is until when the budget has nothing refreshed on schedule; nil when the schedule rules. The scheduler reads it.
 	held atomic.Pointer[time.Time]
+	// stamps says which times on record cannot be, as last seen; busyFor is how long the last refreshes kept RAPI busy.
+	stamps  atomic.Pointer[string]
+	suspect atomic.Bool
+	busyFor atomic.Int64
+	// outage tells readers who wait for the cluster that it does not answer.
+	outage *outage
 	// serving is the address that served last, for new clients to begin with; any goroutine may read it.
 	serving atomic.Pointer[ganeti.Address]
 }
@@ -207,17 +219,26 @@ func New(ctx context.Context, o Options) (*Updater, error) {
 		return nil, err
 	}
 	u := &Updater{
-		opts: o, log: o.Logger, metrics: m, now: o.Now,
+		opts: o, log: o.Logger, metrics: m, clock: newClock(o.Now, o.Logger, m), started: time.Now(),
 		places:   newPlaces(o.Concurrency, m),
 		part:     newPart(o.Lease, o.Logger, m),
 		targets:  map[string]*target{},
 		reloaded: make(chan struct{}, 1),
+	}
+	if err := u.lookAtClock(ctx); err != nil {
+		return nil, err
 	}
 	if err := u.Reload(ctx, o.Clusters); err != nil {
 		return nil, err
 	}
 	return u, nil
 }
+
+// Now is the time by which the engine decides what is due and how old something is: on PostgreSQL the database's.
+func (u *Updater) Now() time.Time { return u.clock.now() }
+
+// now gives the time by which things are due; see clock.
+func (u *Updater) now() time.Time { return u.clock.now() }
 
 // Reload replaces the set of clusters: new ones are added, changed ones changed, those no longer listed are no longer
 // refreshed and their rows stay. A refresh that is under way finishes with the settings it began with. When the store
@@ -233,16 +254,16 @@ func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
 	u.order = u.order[:0]
 	for _, c := range clusters {
 		t := &target{
-			cluster: c, plan: newPlan(c), id: rows[c.Name].ID, row: rows[c.Name], configured: c.Settings, busy: make(chan struct{}, 1),
+			cluster: c, plan: newPlan(c), id: rows[c.Name].ID, row: rows[c.Name], configured: c.Settings, busy: make(chan struct{}, 1), outage: &outage{},
 			digests: ganeti.NewHasher(uint64(rows[c.Name].DigestSeed)), //nolint:gosec // G115: all 64 bits are wanted
 		}
 		if old, ok := u.targets[c.Name]; ok {
 			// The lock moves over, so that old and new settings never ask the same cluster side by side. What the old
 			// one remembers stays behind: its generation may be the same while the cluster behind the address is not.
-			t.busy = old.busy
+			t.busy, t.outage = old.busy, old.outage
 			t.failed.Store(old.failed.Load())
 		}
-		t.known = map[db.Kind]remembered[*ganeti.Index]{}
+		t.known, t.corrected = map[db.Kind]remembered[*ganeti.Index]{}, map[db.Kind]int{}
 		t.cluster.Settings = t.settings
 		t.serving.Store(&ganeti.Address{Host: t.row.RAPIHost, Port: t.row.RAPIPort})
 		next[c.Name] = t
@@ -347,6 +368,18 @@ func (u *Updater) record(ctx context.Context, clusters []Cluster) ([]db.Cluster,
 		return u.opts.Store.UpsertClusters(ctx, settings)
 	}
 	return u.opts.Store.SyncClusters(ctx, settings)
+}
+
+// targetByID finds the target of a row.
+func (u *Updater) targetByID(id int64) (*target, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, t := range u.targets {
+		if t.id == id {
+			return t, nil
+		}
+	}
+	return nil, fmt.Errorf("%w with id %d", ErrUnknownCluster, id)
 }
 
 func (u *Updater) target(name string) (*target, error) {

@@ -16,6 +16,8 @@ type readiness struct {
 	alive func() error
 	// pace says whose interval the budget stretches; see [updater.Updater.StretchedPace].
 	pace func(cluster string, fresh map[db.Kind]db.Freshness) (updater.Pace, bool)
+	// now is the time by which ages are told; time.Now when nil.
+	now func() time.Time
 	// maxAge is how old the VMs of an enabled cluster may be; any age is good when zero.
 	maxAge time.Duration
 	// begun is when the process began: what was old before it came is not held against it at once.
@@ -30,20 +32,24 @@ func (r *readiness) check(ctx context.Context) error {
 	if err := r.store.CheckSchema(ctx); err != nil {
 		return err
 	}
-	if r.maxAge == 0 {
-		return nil
-	}
 	fresh, err := r.store.KindFreshness(ctx, db.KindVM, nil)
 	if err != nil {
 		return err
 	}
+	now := time.Now()
+	if r.now != nil {
+		now = r.now()
+	}
 	for _, f := range fresh {
 		age := time.Duration(0)
 		if f.RefreshedAt != nil {
-			age = time.Since(*f.RefreshedAt)
+			age = now.Sub(*f.RefreshedAt)
 		}
 		switch {
 		case !f.Enabled:
+		case -age > clockSlack:
+			return fmt.Errorf("the VMs of cluster %s are as of %s in the future: a clock was or is wrong", f.Cluster, (-age).Round(time.Second))
+		case r.maxAge == 0:
 		case f.RefreshedAt == nil && time.Since(r.begun) > r.maxAge:
 			return fmt.Errorf("cluster %s was never refreshed", f.Cluster)
 		case age > r.maxAge:

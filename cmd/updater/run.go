@@ -119,9 +119,9 @@ func (a *app) listen(
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	ready := &readiness{store: store, alive: u.Alive, pace: u.StretchedPace, maxAge: c.API.ReadyMaxAge, begun: time.Now()}
+	ready := &readiness{store: store, alive: u.Alive, pace: u.StretchedPace, now: u.Now, maxAge: c.API.ReadyMaxAge, begun: time.Now()}
 	o := api.Options{
-		Address: c.Listen, Gatherer: g, Ready: ready.check, TokensFile: c.API.TokensFile, Rate: c.API.Rate, Secret: secret,
+		Address: c.Listen, Gatherer: g, Ready: ready.check, Warnings: u.ClockTroubles, TokensFile: c.API.TokensFile, Rate: c.API.Rate, Secret: secret,
 		Version: version, Logger: log,
 	}
 	if c.API.Enabled {

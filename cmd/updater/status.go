@@ -46,12 +46,12 @@ func (a *app) status(ctx context.Context) (err error) {
 	if err != nil {
 		return fail(err)
 	}
-	now := time.Now()
-	paces := stretchedPaces(ctx, c, store, clusters)
+	now := databaseNow(ctx, store)
+	paces, clocks := stretchedPaces(ctx, c, store, clusters), clockTroubles(ctx, c, store, clusters, now)
 	if a.jsonOutput {
-		return a.printJSON(statusToJSON(clusters, paces, now))
+		return a.printJSON(statusToJSON(clusters, paces, clocks, now))
 	}
-	return a.printStatus(clusters, paces, now)
+	return a.printStatus(clusters, paces, clocks, now)
 }
 
 // openCache opens the database for reading, and insists that there is something to read.
@@ -74,7 +74,9 @@ func isMissing(err error) bool { return errors.Is(err, db.ErrSchemaMissing) }
 // joinClose closes the database after an error that is already the outcome.
 func joinClose(err error, store *db.Store) error { return errors.Join(err, store.Close()) }
 
-func (a *app) printStatus(clusters []db.ClusterStatus, paces map[string]updater.Pace, now time.Time) error {
+func (a *app) printStatus(
+	clusters []db.ClusterStatus, paces map[string]updater.Pace, clocks map[string][]string, now time.Time,
+) error {
 	if len(clusters) == 0 {
 		return a.printf("no cluster is cached yet; `updater --once` refreshes those of the configuration\n")
 	}
@@ -84,13 +86,14 @@ func (a *app) printStatus(clusters []db.ClusterStatus, paces map[string]updater.
 		for _, f := range c.Freshness {
 			t.AppendRow(table.Row{
 				c.Name, f.Kind, objects(c, f), age(f.RefreshedAt, now), age(f.AttemptedAt, now), until(f.NextDueAt, now),
-				f.ConsecutiveFailures, state(c, f), holder(c.Holder),
+				f.ConsecutiveFailures, stateAt(c, f, now), holder(c.Holder),
 			})
 		}
 		if len(c.Freshness) == 0 {
 			t.AppendRow(table.Row{c.Name, "", "", "never", "never", "", 0, state(c, db.Freshness{}), holder(c.Holder)})
 		}
 		writeErrors(&notes, c)
+		writeClocks(&notes, c.Name, clocks[c.Name])
 		if p, ok := paces[c.Name]; ok {
 			writePace(&notes, c.Name, p)
 		}
@@ -131,6 +134,14 @@ func objects(c db.ClusterStatus, f db.Freshness) string {
 	return humanize.Comma(int64(c.Live[f.Kind]))
 }
 
+// stateAt is state, unless what is on record is of a time that has not come yet: its age is not known.
+func stateAt(c db.ClusterStatus, f db.Freshness, now time.Time) string {
+	if said := state(c, f); said != "ok" || f.RefreshedAt == nil || !f.RefreshedAt.After(now.Add(clockSlack)) {
+		return said
+	}
+	return "clock"
+}
+
 func state(c db.ClusterStatus, f db.Freshness) string {
 	switch {
 	case !c.Enabled:
@@ -160,6 +171,9 @@ func holder(h *db.Holder) string {
 func age(t *time.Time, now time.Time) string {
 	if t == nil {
 		return "never"
+	}
+	if t.After(now.Add(clockSlack)) {
+		return "in the future (" + rough(t.Sub(now)) + ")"
 	}
 	return rough(now.Sub(*t))
 }
@@ -207,8 +221,10 @@ type statusJSON struct {
 	// Stretched is null while the cluster is refreshed as scheduled.
 	Stretched *statusPaceJSON `json:"stretched"`
 	// Updater is the running updater that refreshes the cluster on schedule; null when none does.
-	Updater *db.Holder       `json:"updater"`
-	Kinds   []statusKindJSON `json:"kinds"`
+	Updater *db.Holder `json:"updater"`
+	// ClockErrors says which times on record cannot be, and whose clock is wrong.
+	ClockErrors []string         `json:"clock_errors"`
+	Kinds       []statusKindJSON `json:"kinds"`
 }
 
 type statusKindJSON struct {
@@ -226,7 +242,7 @@ type statusKindJSON struct {
 	Withheld    int        `json:"withheld_removals"`
 }
 
-func statusToJSON(clusters []db.ClusterStatus, paces map[string]updater.Pace, now time.Time) []statusJSON {
+func statusToJSON(clusters []db.ClusterStatus, paces map[string]updater.Pace, clocks map[string][]string, now time.Time) []statusJSON {
 	out := make([]statusJSON, 0, len(clusters))
 	for _, c := range clusters {
 		load := c.Load()
@@ -235,6 +251,7 @@ func statusToJSON(clusters []db.ClusterStatus, paces map[string]updater.Pace, no
 			Version: c.SoftwareVersion, Master: c.MasterNode, Quarantined: c.Quarantined, Updater: c.Holder, Kinds: []statusKindJSON{},
 			RAPISeconds: load.SecondsPerHour, RAPIBytes: load.BytesPerHour,
 		}
+		j.ClockErrors = append([]string{}, clocks[c.Name]...)
 		if p, ok := paces[c.Name]; ok {
 			j.Stretched = paceToJSON(p)
 		}

@@ -18,6 +18,7 @@ func replicaConformance(t *testing.T, open func(testing.TB, db.Options) *db.Stor
 	}{
 		{"clusters are shared evenly", sharedEvenly},
 		{"a replica that leaves is replaced at once, one that dies after its lease time", leavesAndDies},
+		{"a lease that ends later than it can is over", impossibleLeases},
 		{"a replica refreshes only clusters that it knows", sharedKnown},
 		{"all replicas are late after a failure of the database", allLate},
 		{"a lease that was lost writes nothing", fenced},
@@ -85,6 +86,26 @@ func sharedEvenly(f *fixture) {
 	first := f.share(b)
 	same(f, "nothing moves while nobody comes or goes", first, f.share(b))
 	same(f, "replicas", 3, first.Replicas)
+}
+
+// impossibleLeases has replicas, and readers, that a clock of the future has written and that are not heard of any more.
+func impossibleLeases(f *fixture) {
+	f.manyClusters(4)
+	a, b := replica("a"), replica("b")
+	f.settle(a)
+	f.mustWrite("UPDATE replicas SET expires_at = '2090-01-01 00:00:00.000'")
+	same(f, "b takes all over", map[string]int{"b": 4}, f.settle(b))
+	same(f, "a is alive when it is heard of again", map[string]int{"a": 2, "b": 2}, f.settle(a, b))
+	f.mustWrite("UPDATE replicas SET expires_at = '2090-01-01 00:00:00.000', ttl_ms = 0 WHERE id = 'a'")
+	same(f, "of a version that names no time", map[string]int{"b": 4}, f.settle(b))
+
+	if _, got, err := f.s.BeginReading(f.ctx(), f.cluster.ID, "a", time.Minute); err != nil || !got {
+		f.Fatalf("a reads: %t, %v", got, err)
+	}
+	f.mustWrite("UPDATE reader_leases SET expires_at = '2090-01-01 00:00:00.000'")
+	if _, got, err := f.s.BeginReading(f.ctx(), f.cluster.ID, "b", time.Minute); err != nil || !got {
+		f.Errorf("b reads: %t, %v; the right ends later than anybody takes it for", got, err)
+	}
 }
 
 func leavesAndDies(f *fixture) {
