@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
@@ -19,16 +20,21 @@ type Change struct {
 	ObjectID   int64                  `json:"object_id" doc:"The id of the object"`
 	UUID       string                 `json:"uuid"`
 	Name       string                 `json:"name"`
-	Op         string                 `json:"op" enum:"created,updated,renamed,removed,restored"`
-	Fields     map[string]FieldChange `json:"fields,omitempty" doc:"The fields that changed"`
+	Op         string                 `json:"op" enum:"created,updated,renamed,removed,restored,purged"`
+	Fields     map[string]FieldChange `json:"fields,omitempty" doc:"What changed: columns by name, and parts of info by JSON Pointer, such as /beparams/minmem"`
 	ObservedAt time.Time              `json:"observed_at" doc:"When the request to Ganeti began whose answer showed it"`
+	RecordedAt time.Time              `json:"recorded_at" doc:"When the entry was written, by the database's clock. It never decreases with the cursor"`
+	Object     json.RawMessage        `json:"object,omitempty" doc:"The whole row as it was before it was removed or purged"`
 }
 
 // FieldChange is one field's old and new value.
 type FieldChange struct {
-	Old any `json:"old"`
-	New any `json:"new"`
+	Old any `json:"old" required:"false" doc:"The value of before; not there where a part of info was not"`
+	New any `json:"new" required:"false" doc:"The value since; not there where a part of info is no more"`
 }
+
+// MarshalJSON leaves out what is absent.
+func (f FieldChange) MarshalJSON() ([]byte, error) { return json.Marshal(db.FieldChange(f)) }
 
 // Changes is the answer of list-changes.
 type Changes struct {
@@ -203,7 +209,7 @@ func (s *service) gone(ctx context.Context, who caller, e *db.CursorGoneError) e
 func showChange(c db.Change, cursor string) Change {
 	out := Change{
 		Cursor: cursor, Cluster: c.Cluster, Kind: string(c.Kind), ObjectID: c.ObjectID, UUID: c.UUID,
-		Name: c.Name, Op: string(c.Op), ObservedAt: c.ObservedAt,
+		Name: c.Name, Op: string(c.Op), ObservedAt: c.ObservedAt, RecordedAt: c.RecordedAt, Object: json.RawMessage(c.Object),
 	}
 	if len(c.Fields) > 0 {
 		out.Fields = make(map[string]FieldChange, len(c.Fields))

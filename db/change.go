@@ -1,6 +1,7 @@
 package db
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,15 +21,61 @@ type Change struct {
 	UUID     string `json:"uuid"`
 	Name     string `json:"name"`
 	Op       Op     `json:"op"`
-	// Fields has the columns that changed (or keys of info, when no column did); nil for created and removed objects.
+	// Fields has what changed: columns by name, and parts of info by JSON Pointer ("/beparams/minmem"). Older entries have keys
+	// of info by name, when no column changed. It is nil for created, removed and purged objects.
 	Fields     map[string]FieldChange `json:"fields,omitempty"`
 	ObservedAt time.Time              `json:"observed_at"`
+	// RecordedAt is when the entry was written, by the database's clock. It never decreases with the id: what was known at
+	// a time is all that was recorded by then.
+	RecordedAt time.Time `json:"recorded_at"`
+	// Object is the whole row as it was before it was removed or purged, by column, and nil otherwise. Entries of before
+	// the upgrade that brought it have none.
+	Object JSON `json:"object,omitempty"`
 }
 
-// FieldChange is one field's old and new value, as JSON has them; numbers are json.Number when read back.
+// FieldChange is one field's old and new value, as JSON has them; numbers are json.Number when read back. Where a part of
+// info was not or is not there, the value is Absent, and JSON has no such key.
 type FieldChange struct {
 	Old any `json:"old"`
 	New any `json:"new"`
+}
+
+// Absent is the old or new value of a part of info that is not there. That is not the same as null.
+var Absent any = absent{} //nolint:gochecknoglobals // a word of the language of changes
+
+type absent struct{}
+
+// String is what a person reads.
+func (absent) String() string { return "absent" }
+
+// MarshalJSON leaves out what is absent.
+func (f FieldChange) MarshalJSON() ([]byte, error) {
+	values := make(map[string]any, 2)
+	if f.Old != Absent {
+		values["old"] = f.Old
+	}
+	if f.New != Absent {
+		values["new"] = f.New
+	}
+	return json.Marshal(values)
+}
+
+// UnmarshalJSON is its reverse.
+func (f *FieldChange) UnmarshalJSON(text []byte) error {
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	values := make(map[string]any, 2)
+	if err := d.Decode(&values); err != nil {
+		return err
+	}
+	f.Old, f.New = Absent, Absent
+	if old, ok := values["old"]; ok {
+		f.Old = old
+	}
+	if now, ok := values["new"]; ok {
+		f.New = now
+	}
+	return nil
 }
 
 // changeRow is a Change as it is stored.
@@ -42,14 +89,19 @@ type changeRow struct {
 	Op         string    `db:"op"`
 	Fields     JSON      `db:"fields"`
 	ObservedAt time.Time `db:"observed_at"`
+	Object     JSON      `db:"object"`
+	RecordedAt time.Time `db:"recorded_at"`
+	// before is observed_at of the row whose object is missing yet.
+	before time.Time
 }
 
+// changeColumns are those that an entry brings along; its id and the time at which it is recorded come with its turn.
 func changeColumns() []string {
-	return []string{"cluster_id", "kind", "object_id", "uuid", "name", "op", "fields", "observed_at"}
+	return []string{"cluster_id", "kind", "object_id", "uuid", "name", "op", "fields", "observed_at", "object"}
 }
 
 func (c *changeRow) pointers() []any {
-	return []any{&c.ClusterID, &c.Kind, &c.ObjectID, &c.UUID, &c.Name, &c.Op, &c.Fields, &c.ObservedAt}
+	return []any{&c.ClusterID, &c.Kind, &c.ObjectID, &c.UUID, &c.Name, &c.Op, &c.Fields, &c.ObservedAt, &c.Object}
 }
 
 // row encodes the change.
@@ -68,14 +120,14 @@ func (c *Change) row() (changeRow, error) {
 	return r, nil
 }
 
-const selectChanges = "SELECT id, cluster_id, kind, object_id, uuid, name, op, fields, observed_at FROM changes"
+const selectChanges = "SELECT id, cluster_id, kind, object_id, uuid, name, op, fields, observed_at, object, recorded_at FROM changes"
 
 func decodeChanges(rows []changeRow) ([]Change, error) {
 	changes := make([]Change, len(rows))
 	for i, r := range rows {
 		changes[i] = Change{
 			ID: r.ID, ClusterID: r.ClusterID, Kind: Kind(r.Kind), ObjectID: r.ObjectID, UUID: r.UUID, Name: r.Name,
-			Op: Op(r.Op), ObservedAt: cleanTime(r.ObservedAt),
+			Op: Op(r.Op), ObservedAt: cleanTime(r.ObservedAt), Object: r.Object, RecordedAt: cleanTime(r.RecordedAt),
 		}
 		if r.Fields == nil {
 			continue

@@ -16,6 +16,8 @@ type kindTable struct {
 	// form: a VM that comes or goes changes its network's list of instances, and a group lists its nodes in any order. They
 	// are stored, and are no change of this object.
 	derived []string
+	// copies are keys of info that a column holds under another name.
+	copies map[string]string
 }
 
 // table describes a kind's table, read once from the db tags of its row type.
@@ -26,6 +28,7 @@ type table struct {
 	written []string     // names of the columns a writer fills: all but id
 	read    string       // select list of everything but info
 	typed   int          // number of leading columns that are bookkeeping, not content
+	info    infoRules
 }
 
 // column is one field of a row type.
@@ -58,6 +61,7 @@ func newTable(k kindTable) *table {
 		}
 	}
 	t.read = strings.Join(read, ", ")
+	t.info = t.rules()
 	return t
 }
 

@@ -3,7 +3,6 @@ package db
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 )
 
@@ -33,10 +32,9 @@ func (a *applier) compare(ctx context.Context, rows []Row) (*difference, error) 
 		return nil, err
 	}
 	d := &difference{clusterID: a.snap.ClusterID}
-	var write, unclear []Row
+	var write []Row
 	for _, row := range rows {
-		old := known[row.Base().UUID]
-		verdict, err := a.classify(ctx, old, row)
+		verdict, err := a.classify(ctx, known[row.Base().UUID], row)
 		if err != nil {
 			return nil, err
 		}
@@ -49,16 +47,12 @@ func (a *applier) compare(ctx context.Context, rows []Row) (*difference, error) 
 			write = append(write, row)
 		case verdictWrite:
 			write = append(write, row)
-		case verdictUnclear:
-			unclear = append(unclear, row)
+		case verdictDigest:
+			d.same = append(d.same, row)
 		case verdictSame:
 		}
 	}
-	more, err := a.compareInfo(ctx, known, unclear, d)
-	if err != nil {
-		return nil, err
-	}
-	if write = append(write, more...); len(write) > 0 {
+	if len(write) > 0 {
 		d.upserts = a.x.d.upserts(a.t, write)
 	}
 	return d, nil
@@ -71,7 +65,7 @@ const (
 	verdictSame    verdict = iota // nothing: equal, or the record is newer
 	verdictCreated                // writing; the change is recorded when its id is known
 	verdictWrite                  // writing; its change, if any, is recorded
-	verdictUnclear                // comparing info: other bytes, the same columns
+	verdictDigest                 // its new digest: other bytes of the same meaning
 )
 
 // classify compares a row with the one on record, if any, and notes the change.
@@ -87,27 +81,28 @@ func (a *applier) classify(ctx context.Context, old, row Row) (verdict, error) {
 		a.out.Skipped = append(a.out.Skipped, is.UUID)
 		return verdictSame, nil
 	}
-	fields, volatile := differences(a.t, old, row)
+	fields, silent := differences(a.t, old, row)
 	op := OpUpdated
 	switch {
 	case was.DeletedAt != nil:
 		op = OpRestored
+		fields["deleted_at"] = FieldChange{Old: shownField(&was.DeletedAt)}
 	case was.Name != is.Name:
 		op = OpRenamed
 	case len(fields) > 0:
-	case volatile:
+	case silent:
 		return verdictWrite, nil
 	case slices.Equal(was.Digest, is.Digest):
 		return verdictSame, nil
 	default:
-		return verdictUnclear, nil
+		return verdictDigest, nil
 	}
 	a.note(op, was.ID, is, fields)
 	return verdictWrite, nil
 }
 
-// differences returns the columns that differ, and whether volatile ones do.
-func differences(t *table, old, row Row) (fields map[string]FieldChange, volatile bool) {
+// differences returns the columns and the parts of info that differ, and whether others do, of which nothing is told.
+func differences(t *table, old, row Row) (fields map[string]FieldChange, silent bool) {
 	fields = make(map[string]FieldChange)
 	if was, is := old.Base().Name, row.Base().Name; was != is {
 		fields["name"] = FieldChange{Old: was, New: is}
@@ -118,12 +113,13 @@ func differences(t *table, old, row Row) (fields map[string]FieldChange, volatil
 		switch {
 		case sameField(before[i], after[i]):
 		case c.volatile:
-			volatile = true
+			silent = true
 		default:
 			fields[c.name] = FieldChange{Old: shownField(before[i]), New: shownField(after[i])}
 		}
 	}
-	return fields, volatile
+	differs := addInfo(fields, old.Base().Info, row.Base().Info, &t.info)
+	return fields, silent || differs
 }
 
 // note counts a change and keeps its entry as it will be stored: ten thousand maps of fields would take more memory than
@@ -150,39 +146,9 @@ func (a *applier) note(op Op, id int64, base *Object, fields map[string]FieldCha
 		a.unfit = cmp.Or(a.unfit, err)
 		return
 	}
+	row.before = base.ObservedAt // of an object that is removed: what is on record
 	a.changes = append(a.changes, row)
 	if _, tags := fields["tags"]; tags || op == OpCreated || op == OpRestored {
 		a.tagged = append(a.tagged, base.UUID)
 	}
-}
-
-// compareInfo looks into the objects whose bytes changed while every column is the same. Those that mean the same get
-// their new digest; the others are returned for writing, their changed keys noted.
-func (a *applier) compareInfo(ctx context.Context, known map[string]Row, rows []Row, d *difference) (changed []Row, err error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	before, err := a.infos(ctx, uuidsOf(rows))
-	if err != nil {
-		return nil, err
-	}
-	for _, row := range rows {
-		base := row.Base()
-		fields, err := infoDifferences(before[base.UUID], base.Info)
-		if err != nil {
-			return nil, fmt.Errorf("comparing %s %s: %w", a.snap.Kind, base.UUID, err)
-		}
-		if len(fields) == 0 {
-			d.same = append(d.same, row)
-			continue
-		}
-		changed = append(changed, row)
-		for _, key := range a.t.derived {
-			delete(fields, key)
-		}
-		if len(fields) > 0 {
-			a.note(OpUpdated, known[base.UUID].Base().ID, base, fields)
-		}
-	}
-	return changed, nil
 }

@@ -19,9 +19,12 @@ type Copied struct {
 func copiedTables() []string {
 	return []string{
 		"clusters", "cluster_revision", "freshness", "leases", "virtual_machines", "nodes", "node_groups", "networks", "jobs",
-		"permissions", "changes", "change_epochs", "quarantine", "withheld_removals", "guard_counts",
+		"permissions", logTable, "changes", "change_epochs", "quarantine", "withheld_removals", "guard_counts",
 	}
 }
+
+// logTable has its one row from the beginning: the source's takes the place of the target's.
+const logTable = "change_log"
 
 // CopyTo copies every row into target, an empty database of either kind with the same schema, and returns what it copied,
 // table by table. Ids stay, and the target goes on counting where this database is: what refers to a row goes on
@@ -89,6 +92,9 @@ func (c *copier) check(ctx context.Context) error {
 		}
 	}
 	for _, table := range copiedTables() {
+		if table == logTable {
+			continue
+		}
 		var filled bool
 		if err := c.target.get(ctx, &filled, "SELECT EXISTS (SELECT 1 FROM "+table+")"); err != nil {
 			return fmt.Errorf("looking into %s of the target: %w", table, err)
@@ -106,6 +112,11 @@ func (c *copier) copyAll(ctx context.Context) ([]Copied, error) {
 		columns, err := c.columns(ctx, table)
 		if err != nil {
 			return nil, err
+		}
+		if table == logTable {
+			if _, err := c.target.exec(ctx, "DELETE FROM "+logTable); err != nil {
+				return nil, fmt.Errorf("emptying %s: %w", table, err)
+			}
 		}
 		n, err := c.copyTable(ctx, table, columns)
 		if err != nil {

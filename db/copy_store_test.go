@@ -254,6 +254,7 @@ func TestCopyTo_AllOrNothing(t *testing.T) {
 			if to.Dialect() == "sqlite" {
 				blocker, mode = from, "ACCESS EXCLUSIVE"
 			}
+			empty := copiedRows(t, to, tablesOf(t, to))
 			lock := must(blocker.Writer().BeginTxx(t.Context(), nil))(t)
 			defer lock.Rollback()
 			must(lock.ExecContext(t.Context(), "LOCK TABLE quarantine IN "+mode+" MODE"))(t)
@@ -271,8 +272,8 @@ func TestCopyTo_AllOrNothing(t *testing.T) {
 			if err := lock.Rollback(); err != nil {
 				t.Fatal(err)
 			}
-			for table, rows := range copiedRows(t, to, tablesOf(t, to)) {
-				t.Errorf("%d rows stayed in %s", len(rows), table)
+			if diff := cmp.Diff(empty, copiedRows(t, to, tablesOf(t, to))); diff != "" {
+				t.Errorf("something stayed (-before +after):\n%s", diff)
 			}
 			must(from.CopyTo(t.Context(), to))(t)
 		})

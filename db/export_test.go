@@ -14,7 +14,13 @@ func (s *Store) Retry(ctx context.Context, fn func() error) error { return s.ret
 const MaxTries = maxTries
 
 // InfoDifferences exposes the comparison by meaning.
-func InfoDifferences(old, now JSON) (map[string]FieldChange, error) { return infoDifferences(old, now) }
+func InfoDifferences(old, now JSON) (map[string]FieldChange, error) {
+	d, err := infoDifferences(old, now, nil)
+	if err != nil {
+		return nil, err
+	}
+	return d.fields, nil
+}
 
 // ExplainVMs gives the plan of the query that a search of VMs runs, with what it took if analyze is set and the database
 // can tell.

@@ -88,9 +88,7 @@ func (a *applier) writeInfo(ctx context.Context, old *Cluster, in *ClusterInfo) 
 	}
 	cleanField(&in.Tags)
 	base := &Object{UUID: in.UUID, Name: old.Name}
-	switch fields, err := clusterDifferences(old, in); {
-	case err != nil:
-		return err
+	switch fields := clusterDifferences(old, in); {
 	case old.Info == nil:
 		a.note(OpCreated, old.ID, base, nil)
 	case old.GanetiName != in.GanetiName:
@@ -107,8 +105,19 @@ func (a *applier) writeInfo(ctx context.Context, old *Cluster, in *ClusterInfo) 
 	return nil
 }
 
-// clusterDifferences returns the columns that differ, or the keys of info if none does.
-func clusterDifferences(old *Cluster, in *ClusterInfo) (map[string]FieldChange, error) {
+// clusterRules: each change of any object of the cluster moves its mtime.
+func clusterRules() infoRules {
+	return infoRules{
+		leftOut: map[string]bool{"mtime": true},
+		copies: []infoCopy{
+			{key: "name", column: "ganeti_name"}, {key: "software_version", column: "software_version"},
+			{key: "master", column: "master_node"}, {key: "tags", column: "tags"},
+		},
+	}
+}
+
+// clusterDifferences returns the columns and the parts of info that differ.
+func clusterDifferences(old *Cluster, in *ClusterInfo) map[string]FieldChange {
 	fields := make(map[string]FieldChange)
 	for _, c := range []struct {
 		name   string
@@ -124,11 +133,9 @@ func clusterDifferences(old *Cluster, in *ClusterInfo) (map[string]FieldChange, 
 			fields[c.name] = FieldChange{Old: shownField(c.before), New: shownField(c.after)}
 		}
 	}
-	if len(fields) > 0 || old.Info == nil {
-		return fields, nil
+	if old.Info != nil {
+		rules := clusterRules()
+		addInfo(fields, old.Info, in.Info, &rules)
 	}
-	fields, err := infoDifferences(old.Info, in.Info)
-	// Each change of any object of the cluster moves it.
-	delete(fields, "mtime")
-	return fields, err
+	return fields
 }

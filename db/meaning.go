@@ -4,87 +4,227 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math/big"
+	"strconv"
+	"strings"
 )
 
-// infoDifferences compares two JSON objects by meaning: the order of keys, white space and the spelling of numbers do not
-// count. It returns the top-level keys that differ; values that are not objects differ as a whole, under the key "info".
-func infoDifferences(old, now JSON) (map[string]FieldChange, error) {
-	before, err := decodeJSON(old)
-	if err != nil {
-		return nil, fmt.Errorf("decoding the object on record: %w", err)
-	}
-	after, err := decodeJSON(now)
-	if err != nil {
-		return nil, fmt.Errorf("decoding the object: %w", err)
-	}
-	was, ok1 := before.(map[string]any)
-	is, ok2 := after.(map[string]any)
-	if !ok1 || !ok2 {
-		if sameMeaning(before, after) {
-			return nil, nil
-		}
-		return map[string]FieldChange{"info": {Old: before, New: after}}, nil
-	}
-	fields := make(map[string]FieldChange)
-	for key, value := range was {
-		if other, ok := is[key]; !ok || !sameMeaning(value, other) {
-			fields[key] = FieldChange{Old: value, New: other}
-		}
-	}
-	for key, value := range is {
-		if _, ok := was[key]; !ok {
-			fields[key] = FieldChange{New: value}
-		}
-	}
-	return fields, nil
+// maxNesting is how deep values are looked into; below, the spelling decides. No answer nests so deep.
+const maxNesting = 200
+
+// wholeInfo is the key of a change of info that is not one of an object's parts.
+const wholeInfo = "info"
+
+// infoDifference is that of two JSON texts by meaning: the order of keys, white space and the spelling of numbers and strings do not
+// count.
+type infoDifference struct {
+	// fields are what differs, by JSON Pointer (RFC 6901), but for what is left out; nil when nothing does.
+	fields map[string]FieldChange
+	// any says that something differs, left out or not.
+	any bool
+
+	leftOut map[string]bool
+	path    []byte
+	members []member
+	// mute is above 0 within what is left out; depth is how deep the walk is.
+	mute, depth int
 }
 
-// decodeJSON keeps numbers as they are spelled.
-func decodeJSON(text []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
+// infoDifferences compares two JSON texts. Keys at the top that are left out count for any, and are not among the fields.
+//
+// An object is told by its members, a list of plain values as a whole, and any other list by element: what it has at its
+// end beyond the other's length is there or Absent.
+func infoDifferences(old, now JSON, leftOut map[string]bool) (*infoDifference, error) {
+	d := &infoDifference{leftOut: leftOut}
+	if err := d.value(trim(old), trim(now)); err != nil {
 		return nil, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("data after the value")
-	}
-	return v, nil
+	return d, nil
 }
 
-func sameMeaning(a, b any) bool {
-	switch x := a.(type) {
-	case map[string]any:
-		y, ok := b.(map[string]any)
-		if !ok || len(x) != len(y) {
-			return false
-		}
-		for key, value := range x {
-			if other, ok := y[key]; !ok || !sameMeaning(value, other) {
-				return false
-			}
-		}
-		return true
-	case []any:
-		y, ok := b.([]any)
-		if !ok || len(x) != len(y) {
-			return false
-		}
-		for i := range x {
-			if !sameMeaning(x[i], y[i]) {
-				return false
-			}
-		}
-		return true
-	case json.Number:
-		y, ok := b.(json.Number)
-		return ok && sameNumber(x.String(), y.String())
+func (d *infoDifference) value(old, now []byte) error {
+	if len(old) == 0 || len(now) == 0 {
+		return errSpan
 	}
-	return a == b // string, bool, nil
+	if bytes.Equal(old, now) {
+		return nil
+	}
+	d.depth++
+	defer func() { d.depth-- }()
+	switch {
+	case d.depth > maxNesting:
+		return d.differ(old, now)
+	case old[0] == '{' && now[0] == '{':
+		return d.object(old, now)
+	case old[0] == '[' && now[0] == '[':
+		return d.list(old, now)
+	case sameScalar(old, now):
+		return nil
+	}
+	return d.differ(old, now)
+}
+
+// object compares the members of two objects, which are sorted.
+func (d *infoDifference) object(old, now []byte) (err error) {
+	// Both are on one stack; what is deeper comes behind them, and may move it.
+	start := len(d.members)
+	defer func() { d.members = d.members[:start] }()
+	if d.members, err = membersOf(d.members, old); err != nil {
+		return err
+	}
+	middle := len(d.members)
+	if d.members, err = membersOf(d.members, now); err != nil {
+		return err
+	}
+	end := len(d.members)
+	for i, j := start, middle; i < middle || j < end; {
+		order := -1
+		switch {
+		case i == middle:
+			order = 1
+		case j < end:
+			order = bytes.Compare(d.members[i].key, d.members[j].key)
+		}
+		var one member
+		var was, is []byte
+		if order <= 0 {
+			one, was = d.members[i], d.members[i].value
+			i++
+		}
+		if order >= 0 {
+			one, is = d.members[j], d.members[j].value
+			j++
+		}
+		if err := d.below(one.key, was, is); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// below compares what is under a key; nil is absent.
+func (d *infoDifference) below(key, was, is []byte) error {
+	if bytes.Equal(was, is) && was != nil && is != nil {
+		return nil
+	}
+	if d.depth == 1 && d.leftOut[string(key)] {
+		d.mute++
+		defer func() { d.mute-- }()
+	}
+	length := len(d.path)
+	d.path = appendToken(d.path, key)
+	defer func() { d.path = d.path[:length] }()
+	if was == nil || is == nil {
+		return d.differ(was, is)
+	}
+	return d.value(was, is)
+}
+
+func (d *infoDifference) list(old, now []byte) error {
+	was, err := elementsOf(old)
+	if err != nil {
+		return err
+	}
+	is, err := elementsOf(now)
+	if err != nil {
+		return err
+	}
+	if plain(was) && plain(is) {
+		same := len(was) == len(is)
+		for i := 0; same && i < len(was); i++ {
+			same = bytes.Equal(was[i], is[i]) || sameScalar(was[i], is[i])
+		}
+		if same {
+			return nil
+		}
+		return d.differ(old, now)
+	}
+	at := func(list [][]byte, i int) []byte {
+		if i < len(list) {
+			return list[i]
+		}
+		return nil
+	}
+	for i := range max(len(was), len(is)) {
+		if err := d.below(strconv.AppendInt(nil, int64(i), 10), at(was, i), at(is, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plain says that a list has neither objects nor lists.
+func plain(elements [][]byte) bool {
+	for _, e := range elements {
+		if e[0] == '{' || e[0] == '[' {
+			return false
+		}
+	}
+	return true
+}
+
+// differ notes a difference at the path; nil is absent.
+func (d *infoDifference) differ(was, is []byte) error {
+	d.any = true
+	if d.mute > 0 {
+		return nil
+	}
+	if was != nil && !json.Valid(was) || is != nil && !json.Valid(is) {
+		return errSpan
+	}
+	key := string(d.path)
+	if key == "" {
+		key = wholeInfo
+	}
+	if d.fields == nil {
+		d.fields = make(map[string]FieldChange)
+	}
+	d.fields[key] = FieldChange{Old: rawOrAbsent(was), New: rawOrAbsent(is)}
+	return nil
+}
+
+func rawOrAbsent(text []byte) any {
+	if text == nil {
+		return Absent
+	}
+	return json.RawMessage(text)
+}
+
+// appendToken appends a reference token to a JSON Pointer.
+func appendToken(path, token []byte) []byte {
+	path = append(path, '/')
+	for _, c := range token {
+		switch c {
+		case '~':
+			path = append(path, "~0"...)
+		case '/':
+			path = append(path, "~1"...)
+		default:
+			path = append(path, c)
+		}
+	}
+	return path
+}
+
+// sameScalar compares texts that differ, of anything but two objects or two lists.
+func sameScalar(a, b []byte) bool {
+	if a[0] == '"' || b[0] == '"' {
+		if a[0] != b[0] || bytes.IndexByte(a, '\\') < 0 && bytes.IndexByte(b, '\\') < 0 {
+			return false
+		}
+		var x, y string
+		return json.Unmarshal(a, &x) == nil && json.Unmarshal(b, &y) == nil && x == y
+	}
+	return isNumber(a[0]) && isNumber(b[0]) && sameNumber(string(a), string(b))
+}
+
+func isNumber(first byte) bool { return first == '-' || first >= '0' && first <= '9' }
+
+// sameJSON compares two valid texts by meaning.
+func sameJSON(a, b []byte) bool {
+	d, err := infoDifferences(a, b, nil)
+	return err == nil && !d.any
 }
 
 // sameNumber compares exactly, unless a number is so long that it would be a burden; then the spelling decides.
@@ -110,10 +250,25 @@ func shortNumber(s string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(s)
 }
 
-func decodeFields(text JSON) (map[string]FieldChange, error) {
+// decodeJSON keeps numbers as they are spelled.
+func decodeJSON(text []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("data after the value")
+	}
+	return v, nil
+}
+
+func decodeFields(text JSON) (map[string]FieldChange, error) {
 	var fields map[string]FieldChange
-	err := d.Decode(&fields)
+	err := json.Unmarshal(text, &fields)
 	return fields, err
 }
+
+// isPointer tells a path within info from the name of a column.
+func isPointer(field string) bool { return strings.HasPrefix(field, "/") }

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations
@@ -17,14 +17,11 @@ var migrations embed.FS
 // versionTable is goose's table, under a name of our own: the database may be shared with a program that uses goose too.
 const versionTable = "ganeti_cache_schema"
 
-// Waiting for another process that is migrating: a try each second, for five minutes.
-const (
-	lockEverySeconds = 1
-	lockTries        = 300
-)
+// migrationWait is how long another process that is migrating is waited for.
+const migrationWait = 5 * time.Minute
 
-// Migrate brings the schema up to this program's. Replicas may race: on PostgreSQL they queue for an advisory lock. The
-// role needs to own the schema's tables, or may create them; it never needs to be superuser.
+// Migrate brings the schema up to this program's. Replicas may race: on PostgreSQL they queue for a lock. The role needs to
+// own the schema's tables, or may create them; it never needs to be superuser.
 func (s *Store) Migrate(ctx context.Context) error {
 	p, err := s.goose()
 	if err != nil {
@@ -34,6 +31,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return err
 	}
 	defer s.writer.patience.waive()()
+	if s.d.replicas && s.writer.Stats().MaxOpenConnections == 1 { // the lock takes one of its own
+		s.writer.SetMaxOpenConns(2)
+		defer s.writer.SetMaxOpenConns(1)
+	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrating the database: %w", advise(ctx, err))
 	}
@@ -84,11 +85,7 @@ func (s *Store) goose() (*goose.Provider, error) {
 		goose.WithDisableGlobalRegistry(true),
 	}
 	if s.d.replicas {
-		locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(lockEverySeconds, lockTries))
-		if err != nil {
-			return nil, fmt.Errorf("preparing the migration lock: %w", err)
-		}
-		options = append(options, goose.WithSessionLocker(locker))
+		options = append(options, goose.WithSessionLocker(&migrationLock{db: s.writer.DB.DB}))
 	}
 	p, err := goose.NewProvider(s.d.goose, s.writer.DB.DB, files, options...)
 	if err != nil {

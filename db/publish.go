@@ -10,6 +10,8 @@ type entries struct {
 	clusterID int64
 	kind      Kind
 	rows      []changeRow
+	// table is that of the kind; rows without the object that they need are completed from it.
+	table *table
 	// loaded is a table that holds nothing of the cluster but new rows: their ids are known to the database alone.
 	loaded string
 }
@@ -29,7 +31,7 @@ func (a *applier) publish(ctx context.Context) error {
 	if a.unfit != nil {
 		return a.unfit
 	}
-	e := entries{clusterID: a.snap.ClusterID, kind: a.snap.Kind, rows: a.changes}
+	e := entries{clusterID: a.snap.ClusterID, kind: a.snap.Kind, rows: a.changes, table: a.t}
 	if a.cold && a.out.Created > 0 {
 		e.loaded = a.t.name
 	}
@@ -67,9 +69,9 @@ func appended(ctx context.Context, x *txn, clusterID int64, ids idRange) ([]Chan
 }
 
 // insertLoaded appends an entry for each row of a table that was loaded straight. Its arguments are kind, operation and
-// cluster.
-func insertLoaded(d *dialect, table, from string) string {
-	return `INSERT INTO changes (cluster_id, kind, object_id, uuid, name, op, observed_at)
-SELECT r.cluster_id, ` + d.cast("?", "text") + ", r.id, r.uuid, r.name, " + d.cast("?", "text") + `, r.observed_at
+// cluster; at is the time of the turn.
+func insertLoaded(d *dialect, table, from, at string) string {
+	return `INSERT INTO changes (cluster_id, kind, object_id, uuid, name, op, observed_at, recorded_at)
+SELECT r.cluster_id, ` + d.cast("?", "text") + ", r.id, r.uuid, r.name, " + d.cast("?", "text") + ", r.observed_at, " + at + `
 FROM ` + from + table + ` r WHERE r.cluster_id = ? ORDER BY r.id`
 }

@@ -1,7 +1,9 @@
 package db
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,38 +21,53 @@ func postgresPublish(ctx context.Context, x *txn, e *entries) (idRange, error) {
 		_, err := x.exec(ctx, "SELECT pg_notify(?, ?)", Channel, payload+"0}")
 		return idRange{}, err
 	}
-	var inserts []statement
-	if e.loaded != "" {
-		inserts = append(inserts, statement{insertLoaded(x.d, e.loaded, "turn, "), []any{e.kind, OpCreated, e.clusterID}})
-	}
-	for part := range slices.Chunk(e.rows, publishRows) {
-		inserts = append(inserts, insertEntries(part))
-	}
+	parts := slices.Collect(slices.Chunk(e.rows, publishRows))
 	var all idRange
-	for i, s := range inserts {
-		query := inTurn(s.query)
-		if i == len(inserts)-1 {
-			query += ", LATERAL pg_notify(?, ? || ids.last || '}')"
-			s.args = append(s.args, Channel, payload)
-		}
-		var ids idRange
-		if err := x.get(ctx, &ids, query, s.args...); err != nil {
+	if e.loaded != "" {
+		s := statement{insertLoaded(x.d, e.loaded, "turn, ", "turn.recorded_at"), []any{e.kind, OpCreated, e.clusterID}}
+		if err := all.add(ctx, x, s, payload, len(parts) == 0); err != nil {
 			return all, err
 		}
-		if i == 0 {
-			all.First = ids.First
+	}
+	for i, part := range parts {
+		if err := e.complete(ctx, x, part); err != nil {
+			return all, err
 		}
-		all.Last = ids.Last
+		if err := all.add(ctx, x, insertEntries(part), payload, i == len(parts)-1); err != nil {
+			return all, err
+		}
+		release(part)
 	}
 	return all, nil
 }
 
-// inTurn runs an insert of rows from turn, after those of all who have appended before have become visible. The key of
-// the lock is the oid of the table: unique in the database without claiming a number. An id is drawn for each row that
-// the insert gets, and it gets none before the lock is held.
+// add runs an insert in its turn, and notifies with the last one.
+func (r *idRange) add(ctx context.Context, x *txn, s statement, payload string, last bool) error {
+	query := inTurn(s.query)
+	if last {
+		query += ", LATERAL pg_notify(?, ? || ids.last || '}')"
+		s.args = append(s.args, Channel, payload)
+	}
+	var ids idRange
+	if err := x.get(ctx, &ids, query, s.args...); err != nil {
+		return err
+	}
+	if ids.First == 0 {
+		return errNoTurn
+	}
+	r.First, r.Last = cmp.Or(r.First, ids.First), ids.Last
+	return nil
+}
+
+// errNoTurn can only come of somebody's hand.
+var errNoTurn = errors.New("the table change_log has lost its row: INSERT INTO change_log DEFAULT VALUES")
+
+// inTurn runs an insert of rows from turn, after those of all who have appended before have become visible: until the commit
+// the row of change_log is locked. An id is drawn for each row that the insert gets, and it gets none before the lock is
+// held, nor the time.
 func inTurn(insert string) string {
 	return `
-WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock('changes'::regclass::oid::bigint)),
+WITH turn AS (UPDATE change_log SET recorded_at = greatest(recorded_at, clock_timestamp()) RETURNING recorded_at),
 appended AS (
 ` + insert + `
 RETURNING id)
@@ -62,7 +79,8 @@ func insertEntries(rows []changeRow) statement {
 	columns, fields := changeColumns(), new(changeRow).pointers()
 	values, arrays := unnest(columns, fields)
 	return statement{
-		query: "INSERT INTO changes (" + strings.Join(columns, ", ") + ")\nSELECT " + values + "\nFROM turn, " + arrays + "\nORDER BY u.place",
-		args:  arraysOf(fields, len(rows), func(i int) []any { return rows[i].pointers() }),
+		query: "INSERT INTO changes (" + strings.Join(columns, ", ") + ", recorded_at)\nSELECT " + values +
+			", turn.recorded_at\nFROM turn, " + arrays + "\nORDER BY u.place",
+		args: arraysOf(fields, len(rows), func(i int) []any { return rows[i].pointers() }),
 	}
 }

@@ -3,9 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"reflect"
 )
 
 // querier reads rows: the transaction, or a connection beside it. What others have committed before the lock on the
@@ -34,56 +32,20 @@ func (s *Store) spare(ctx context.Context) (reader querier, release func(), err 
 	}, nil
 }
 
-// existing reads the typed columns of the rows with these uuids, tombstones included.
+// existing reads the rows with these uuids, tombstones included.
 func (a *applier) existing(ctx context.Context, uuids []string) (map[string]Row, error) {
-	found := make(map[string]Row, len(uuids))
-	err := a.readRecord(ctx, a.t.read, uuids, func(rows *sql.Rows) error {
-		row, ok := reflect.TypeAssert[Row](reflect.New(a.t.typ))
-		if !ok {
-			return fmt.Errorf("%s is no row type", a.t.typ)
-		}
-		if err := rows.Scan(a.t.readPointers(row)...); err != nil {
-			return err
-		}
-		base := row.Base()
-		base.ObservedAt = cleanTime(base.ObservedAt)
-		found[base.UUID] = row
-		return nil
-	})
-	return found, err
-}
-
-// infos reads the objects on record as they were.
-func (a *applier) infos(ctx context.Context, uuids []string) (map[string]JSON, error) {
-	found := make(map[string]JSON, len(uuids))
-	err := a.readRecord(ctx, "uuid, info", uuids, func(rows *sql.Rows) error {
-		var uuid string
-		var info JSON
-		if err := rows.Scan(&uuid, &info); err != nil {
-			return err
-		}
-		found[uuid] = info
-		return nil
-	})
-	return found, err
-}
-
-// readRecord reads columns of the rows with these uuids.
-func (a *applier) readRecord(ctx context.Context, columns string, uuids []string, scan func(*sql.Rows) error) (err error) {
 	var reader querier = a.x
 	if a.reader != nil {
 		reader = a.reader
 	}
-	query := "SELECT " + columns + " FROM " + a.t.name + " WHERE cluster_id = ? AND " + a.x.d.in("uuid")
-	rows, err := reader.QueryContext(ctx, reader.Rebind(query), a.snap.ClusterID, a.x.d.list(uuids))
+	found := make(map[string]Row, len(uuids))
+	condition := "cluster_id = ? AND " + a.x.d.in("uuid")
+	err := a.t.wholeRows(ctx, reader, condition, []any{a.snap.ClusterID, a.x.d.list(uuids)}, func(row Row) error {
+		found[row.Base().UUID] = row
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("reading the rows on record: %w", err)
+		return nil, fmt.Errorf("reading the rows on record: %w", err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return fmt.Errorf("reading the rows on record: %w", err)
-		}
-	}
-	return rows.Err()
+	return found, nil
 }

@@ -96,7 +96,8 @@ func (s *Store) ChangesAfter(ctx context.Context, f ChangeFilter) ([]Change, err
 		Cluster string `db:"cluster"`
 	}
 	query := `
-SELECT ch.id, ch.cluster_id, ch.kind, ch.object_id, ch.uuid, ch.name, ch.op, ch.fields, ch.observed_at, c.name AS cluster
+SELECT ch.id, ch.cluster_id, ch.kind, ch.object_id, ch.uuid, ch.name, ch.op, ch.fields, ch.observed_at, ch.object, ch.recorded_at,
+       c.name AS cluster
 FROM changes ch
 JOIN clusters c ON c.id = ch.cluster_id
 WHERE ` + strings.Join(where, " AND ") + "\nORDER BY ch.id " + direction + " LIMIT ?"

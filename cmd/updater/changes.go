@@ -25,7 +25,7 @@ func (a *app) changesCommand() *cobra.Command {
 	var o changesOptions
 	cmd := &cobra.Command{
 		Use:   "changes",
-		Short: "Show what was created, updated, renamed, removed and restored",
+		Short: "Show what was created, updated, renamed, removed, restored and purged",
 		Long: `changes shows the newest entries of the log of changes, or with --after everything since then: the id of the last entry
 is the next --after, and nothing is missed or shown twice.`,
 		Example: `  updater changes --object web1.example.org
@@ -102,6 +102,8 @@ type flatChange struct {
 	Op         db.Op     `json:"op"`
 	Fields     string    `json:"fields"`
 	ObservedAt time.Time `json:"observed_at"`
+	RecordedAt time.Time `json:"recorded_at"`
+	Object     string    `json:"object"`
 }
 
 func flatten(changes []db.Change) []flatChange {
@@ -109,7 +111,7 @@ func flatten(changes []db.Change) []flatChange {
 	for i, c := range changes {
 		flat[i] = flatChange{
 			ID: c.ID, Cluster: c.Cluster, Kind: c.Kind, ObjectID: c.ObjectID, UUID: c.UUID, Name: c.Name, Op: c.Op,
-			ObservedAt: c.ObservedAt,
+			ObservedAt: c.ObservedAt, RecordedAt: c.RecordedAt, Object: string(c.Object),
 		}
 		if len(c.Fields) > 0 {
 			if text, err := json.Marshal(c.Fields); err == nil {

@@ -17,13 +17,13 @@ func describe(c db.Change) string {
 		name = c.UUID
 	}
 	head := fmt.Sprintf("%s %s %s", c.Op, c.Kind, name)
-	if c.Op == db.OpCreated || c.Op == db.OpRemoved {
+	if c.Op == db.OpCreated || c.Op == db.OpRemoved || c.Op == db.OpPurged {
 		return head
 	}
 	var parts []string
 	for _, field := range slices.Sorted(maps.Keys(c.Fields)) {
-		if field == "mtime" || field == "serial_no" {
-			continue // they go with nearly every change and tell a person nothing
+		if field == "mtime" || field == "serial_no" || field == "deleted_at" {
+			continue // they go with nearly every change, or with its name, and tell a person nothing
 		}
 		f := c.Fields[field]
 		parts = append(parts, fmt.Sprintf("%s %s → %s", field, short(f.Old), short(f.New)))
@@ -38,6 +38,9 @@ func describe(c db.Change) string {
 const maxValue = 60
 
 func short(v any) string {
+	if v == db.Absent {
+		return "nothing"
+	}
 	s, ok := v.(string)
 	if !ok {
 		b, err := json.Marshal(v)

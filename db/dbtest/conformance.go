@@ -45,6 +45,7 @@ func Conformance(t *testing.T, open func(testing.TB, db.Options) *db.Store) {
 
 		{"the guard withholds removals", guardWithholds},
 		{"the guard sees what it needs", guardSees},
+		{"differences within info are told beside columns", infoBesideColumns},
 		{"tombstones purge after retention", purge},
 
 		{"broken items go to quarantine and back", quarantineLifecycle},

@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"encoding/json"
 	"errors"
 	"testing"
 	"time"
@@ -143,7 +144,9 @@ func clusterInfo(f *fixture) {
 	same(f, "refreshed", f.now, *f.freshness(db.KindCluster).RefreshedAt)
 
 	out = apply(f.infoAnswer(`{"a": 2}`, func(in *db.ClusterInfo) { in.MasterNode = "node2" }))
-	same(f, "master failover", map[string]db.FieldChange{"master_node": {Old: "node1", New: "node2"}}, out.Changes[0].Fields)
+	same(f, "master failover", map[string]db.FieldChange{
+		"master_node": {Old: "node1", New: "node2"}, "/a": {Old: json.Number("1"), New: json.Number("2")},
+	}, out.Changes[0].Fields)
 	same(f, "other bytes", counts{}, countsOf(apply(f.infoAnswer(`{"a":2}`, func(in *db.ClusterInfo) { in.MasterNode = "node2" }))))
 	dry := f.infoAnswer(`{"a":3}`, func(in *db.ClusterInfo) { in.DryRun, in.GanetiName = true, "new" })
 	same(f, "dry run", counts{Renamed: 1}, countsOf(apply(dry)))

@@ -20,7 +20,7 @@ func created(f *fixture) {
 	same(f, "outcome of one more", counts{Created: 1}, countsOf(out))
 	same(f, "change", []db.Change{{
 		ID: out.Changes[0].ID, ClusterID: f.cluster.ID, Kind: db.KindVM, ObjectID: f.vms()["u3"].ID, UUID: "u3", Name: "mail",
-		Op: db.OpCreated, ObservedAt: f.now,
+		Op: db.OpCreated, ObservedAt: f.now, RecordedAt: out.Changes[0].RecordedAt,
 	}}, out.Changes)
 	same(f, "generation", int64(2), out.Generation)
 	fresh := f.freshness(db.KindVM)
@@ -68,6 +68,7 @@ func updated(f *fixture) {
 		"vcpus":           {Old: json.Number("2"), New: json.Number("4")},
 		"tags":            {Old: []any{"env:prod"}, New: []any{"env:prod", "x"}},
 		"nic_ips":         {Old: []any{nil}, New: []any{"192.0.2.1"}},
+		"/nic_ips":        {Old: []any{""}, New: []any{"192.0.2.1"}}, // as this item has it, which is not the column's
 		"mtime":           {Old: "2023-11-14T22:15:00Z", New: "2023-11-14T22:16:40.5Z"},
 	}
 	same(f, "fields", want, out.Changes[0].Fields)
@@ -156,9 +157,9 @@ func infoKeys(f *fixture) {
 	out := f.apply(db.KindVM, withRaw(row, `{"uuid": "u1", "hvparams": {"acpi": false}, "same": [1], "new": "x"}`))
 	same(f, "outcome", counts{Updated: 1}, countsOf(out))
 	same(f, "fields", map[string]db.FieldChange{
-		"hvparams": {Old: map[string]any{"acpi": true}, New: map[string]any{"acpi": false}},
-		"gone":     {Old: json.Number("1")},
-		"new":      {New: "x"},
+		"/hvparams/acpi": {Old: true, New: false},
+		"/gone":          {Old: json.Number("1"), New: db.Absent},
+		"/new":           {Old: db.Absent, New: "x"},
 	}, out.Changes[0].Fields)
 	if !strings.Contains(f.info("u1"), "new") {
 		f.Errorf("info is still %s", f.info("u1"))

@@ -86,7 +86,9 @@ func purge(f *fixture) {
 	same(f, "rows", 2, len(f.vms()))
 	same(f, "permissions", int64(2), f.number("SELECT count(*) FROM permissions"))
 	ops, _ := f.ops(0)
-	same(f, "changes outlive the row", 5, len(ops))
+	same(f, "changes outlive the row, and tell its end", []string{
+		"created web", "created db", "created mail", "removed web", "removed db", "purged web",
+	}, ops)
 	same(f, "a later return is another object", counts{Created: 1}, countsOf(f.apply(db.KindVM, vm("u1", "web"), vm("u3", "mail"))))
 }
 

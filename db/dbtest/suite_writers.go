@@ -118,6 +118,7 @@ func dryRun(f *fixture) {
 		out := f.applySnapshot(snap)
 		for i := range out.Changes { // sequences advance, and the second run is later
 			out.Changes[i].ID, out.Changes[i].ObjectID, out.Changes[i].ObservedAt = 0, 0, time.Time{}
+			out.Changes[i].RecordedAt = time.Time{}
 		}
 		return out
 	}

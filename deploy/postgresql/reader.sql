@@ -8,6 +8,8 @@
 -- There are no default privileges: a table of a later version is not readable until this file, as that version ships it,
 -- is run again. A new table may hold a secret, and nobody could take back what was readable for a day.
 --
+-- No lock that this role can get stops anybody: those of rows and the stronger ones of tables need the right to write.
+--
 -- credentials_hash is granted: programs find their RAPI client by it. It is a keyed hash, and the key is not in the database.
 --
 -- Run it as a superuser, behind owner.sql and `updater schema apply`; owner.sql says how.
@@ -26,7 +28,7 @@ GRANT USAGE ON SCHEMA public TO ganeti_reader;
 -- What an older version of this file, or somebody in a hurry, granted beyond the list goes.
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ganeti_reader;
 GRANT SELECT ON vms, cluster_status, cluster_usage, virtual_machines, nodes, node_groups, networks, jobs, changes, permissions,
-    freshness, quarantine, change_epochs, withheld_removals TO ganeti_reader;
+    freshness, quarantine, change_log, change_epochs, withheld_removals TO ganeti_reader;
 GRANT SELECT (id, name, uuid, rapi_host, rapi_port, rapi_username, credentials_hash, enabled, source, ganeti_name,
     software_version, master_node, tags, info, observed_at) ON clusters TO ganeti_reader;
 

@@ -62,6 +62,9 @@ func (h *history) add(c db.Change) string {
 		return ""
 	case o == nil:
 		return "it was never created"
+	case c.Op == db.OpPurged && !o.live:
+		delete(h.objects, key)
+		return ""
 	case c.Op == db.OpRestored && o.live:
 		return "it was not removed"
 	case c.Op != db.OpRestored && !o.live:
@@ -89,8 +92,7 @@ func (h *history) add(c db.Change) string {
 	return ""
 }
 
-// chained says that each change of a field is in the log. That is so for columns; what is in info alone is named only where
-// no column has changed.
+// chained says that a field is one of the columns that are looked at.
 func chained(field string) bool {
 	return slices.Contains([]string{"status", "admin_state", "primary_node", "tags", "role", "alloc_policy"}, field)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // nodeDown is Ganeti's status of a VM whose node does not answer.
@@ -69,7 +70,7 @@ func (e entry) hiccup() bool {
 		return false
 	}
 	for name := range e.fields {
-		if !slices.Contains([]string{"status", "oper_state", "oper_memory_mib", "info"}, name) {
+		if !slices.Contains([]string{"status", "oper_state", "oper_memory_mib", "info"}, name) && !strings.HasPrefix(name, "/oper_") {
 			return false
 		}
 	}

@@ -15,8 +15,7 @@ type Entry struct {
 	ObservedAt              time.Time
 	// Fields has the old and the new value of each changed column, as encoding/json decodes them.
 	Fields map[string]Field
-	// Other says that keys of the object's JSON changed that are no columns. They are recorded only when no column
-	// changed, so that they make no chain.
+	// Other says that parts of the object's JSON changed that are no columns, or the tombstone's time.
 	Other bool
 }
 
@@ -88,6 +87,9 @@ func (l *ChangeLog) Add(e Entry) []string {
 		o.values[name] = f.New
 	}
 	o.live, o.observed = e.Op != "removed", e.ObservedAt
+	if e.Op == "purged" { // what comes under its uuid later is another object
+		delete(l.objects, k)
+	}
 	return wrong
 }
 
@@ -106,7 +108,9 @@ func (o *replayed) illegal(e Entry) string {
 		return "it was created before"
 	case e.Op == "restored" && o.live:
 		return "it was not removed"
-	case e.Op != "restored" && !o.live:
+	case e.Op == "purged" && o.live:
+		return "it was not removed"
+	case e.Op != "restored" && e.Op != "purged" && !o.live:
 		return "it was removed before, and did not return"
 	case (e.Op == "updated" || e.Op == "renamed") && len(e.Fields) == 0 && !e.Other:
 		return "nothing changed"
@@ -137,7 +141,7 @@ func (l *ChangeLog) Check(cluster, kind, uuid string, live bool, row map[string]
 // keepColumns drops from an entry what is no column.
 func (e *Entry) keepColumns(columns map[string]bool) {
 	for name := range e.Fields {
-		if !columns[name] {
+		if !columns[name] || name == "deleted_at" {
 			delete(e.Fields, name)
 			e.Other = true
 		}
