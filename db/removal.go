@@ -72,7 +72,7 @@ func (a *applier) absent(ctx context.Context) ([]absentRow, error) {
 		}
 	}
 	var absent []absentRow
-	query := "SELECT id, uuid, name, ticket FROM " + a.t.name +
+	query := "SELECT id, uuid, name, ticket, observed_at FROM " + a.t.name +
 		" WHERE cluster_id = ? AND deleted_at IS NULL AND " + a.x.d.in("uuid") + " ORDER BY uuid"
 	for part := range slices.Chunk(keys, chunkRows) {
 		var rows []absentRow

@@ -21,7 +21,7 @@ func infoBesideColumns(f *fixture) {
 		"status":           {Old: "running", New: "ADMIN_down"},
 		"/beparams/minmem": {Old: json.Number("128"), New: json.Number("192")},
 	}, out.Changes[0].Fields)
-	out = f.observe(one("200", "running", ""))
+	out = f.see(f.ask(), one("200", "running", ""), "")
 	same(f, "of one object", map[string]db.FieldChange{
 		"status":           {Old: "ADMIN_down", New: "running"},
 		"/beparams/minmem": {Old: json.Number("192"), New: json.Number("200")},
@@ -33,13 +33,4 @@ func infoBesideColumns(f *fixture) {
 	if _, ok := got["/a~1b~0c"]; !ok {
 		f.Errorf("no entry for a key with / and ~ in %v", got)
 	}
-}
-
-// observe stores an answer about one object.
-func (f *fixture) observe(item db.Item) db.Outcome {
-	f.Helper()
-	item.Row.Base().Info = db.JSON(item.Raw)
-	return must(f.s.Observe(f.ctx(), db.Observation{
-		ClusterID: f.cluster.ID, Kind: db.KindVM, StartedAt: f.tick(), Item: item, Explain: true,
-	}))(f)
 }
