@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ganeticache/ganeti"
@@ -31,8 +32,10 @@ const (
 	probeLimit = 5 * time.Second
 	// readerLimit is how long a reader may keep the next one from asking.
 	readerLimit = 2 * time.Second
-	// maxWaiting bounds the connections, and so memory and files: a waiting one takes some 50 kB.
+	// maxWaiting bounds the connections, and so memory and files: a waiting one takes some 40 kB.
 	maxWaiting = 1024
+	// manySilent is from how many silent clusters on memory counts more than the time that collecting garbage takes.
+	manySilent = 100
 )
 
 // places are those of one engine. Safe for concurrent use.
@@ -41,6 +44,8 @@ type places struct {
 	// reading bounds how many records are read ahead of the answers that they are compared with.
 	reading *turns
 	metrics *metrics
+	frugal  *frugal
+	silent  atomic.Int64 // who gave a turn to work back
 }
 
 // class is whose trouble is kept apart from that of others.
@@ -54,7 +59,7 @@ type class struct {
 	limit           time.Duration
 }
 
-func newPlaces(concurrency int, m *metrics) *places {
+func newPlaces(concurrency int, m *metrics, f *frugal) *places {
 	work := newTurns(concurrency)
 	few := 2 * concurrency
 	return &places{
@@ -63,7 +68,7 @@ func newPlaces(concurrency int, m *metrics) *places {
 		readers: class{
 			name: "readers", work: newTurns(readersPlaces(concurrency)), asking: newTurns(few), patient: newTurns(2 * few), limit: readerLimit,
 		},
-		reading: newTurns(concurrency), metrics: m,
+		reading: newTurns(concurrency), metrics: m, frugal: f,
 	}
 }
 
@@ -84,6 +89,8 @@ type place struct {
 
 	mu     sync.Mutex
 	works  bool          // holds a turn of class.work
+	silent bool          // has given the turn to work back
+	sparse bool          // is one of so many that memory counts
 	asks   *turns        // the turn of class.asking or patient that it holds
 	waits  bool          // for the cluster
 	lend   *time.Timer   // gives the turn to work back
@@ -145,6 +152,7 @@ func (ps *places) question(ctx context.Context) (_ context.Context, leave func()
 // hold is called with mu held.
 func (p *place) hold() {
 	p.works = true
+	p.heard()
 	p.all.metrics.waiting(p.of.name, -1)
 	p.all.metrics.working(p.of.name, 1)
 }
@@ -166,6 +174,7 @@ func (p *place) leave() {
 	if p.works {
 		p.release()
 	}
+	p.heard()
 	p.all.metrics.waiting(p.of.name, -1)
 	if p.asks != nil {
 		p.asks.give()
@@ -190,7 +199,7 @@ func (p *place) Wait(silent bool) {
 	switch {
 	case !p.works:
 	case silent:
-		p.release()
+		p.lendOut()
 	default:
 		p.lend = after(p.lend, lendAfter, p.silence)
 	}
@@ -210,7 +219,28 @@ func (p *place) silence() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.waits && p.works {
-		p.release()
+		p.lendOut()
+	}
+}
+
+// lendOut is called with mu held, and so is heard, its end.
+func (p *place) lendOut() {
+	p.release()
+	p.silent = true
+	if p.all.silent.Add(1) > manySilent {
+		p.sparse = true
+		p.all.frugal.begin()
+	}
+}
+
+func (p *place) heard() {
+	if p.silent {
+		p.silent = false
+		p.all.silent.Add(-1)
+	}
+	if p.sparse {
+		p.sparse = false
+		p.all.frugal.end()
 	}
 }
 

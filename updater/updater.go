@@ -220,11 +220,11 @@ func New(ctx context.Context, o Options) (*Updater, error) {
 	}
 	u := &Updater{
 		opts: o, log: o.Logger, metrics: m, clock: newClock(o.Now, o.Logger, m), started: time.Now(),
-		places:   newPlaces(o.Concurrency, m),
 		part:     newPart(o.Lease, o.Logger, m),
 		targets:  map[string]*target{},
 		reloaded: make(chan struct{}, 1),
 	}
+	u.places = newPlaces(o.Concurrency, m, &u.frugal)
 	if err := u.lookAtClock(ctx); err != nil {
 		return nil, err
 	}
