@@ -23,6 +23,7 @@ CHAOS_ARGS    ?= -for 2m
 SOAK_ARGS     ?= -for 15m
 NEIGHBOURS_ARGS ?=
 FAILOVER_ARGS ?= -for 60s
+CLOCKS_ARGS   ?=
 CRASH_ARGS    ?= -moments 200
 E2E_ARGS      ?=
 NIGHTLY       ?=
@@ -169,6 +170,12 @@ neighbours: build ## 1,000 clusters of which up to 900 hang or drip: what the ot
 crash: build ## kill -9 at random moments of a refresh, both databases (CRASH_ARGS="-moments 20")
 	@.ci/need postgres
 	$(GO) run ./test/crash -updater bin/updater $(CRASH_ARGS)
+
+.PHONY: clocks
+clocks: build ## Clocks of updaters and of PostgreSQL that are set while they run; needs Debian's faketime (CLOCKS_ARGS="-parallel 2")
+	@.ci/need postgres
+	@.ci/need faketime
+	$(GO) run ./test/clocks $(CLOCKS_ARGS)
 
 .PHONY: failover
 failover: build ## Two PostgreSQL servers, promotion under load (FAILOVER_ARGS="-for 5m")

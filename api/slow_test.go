@@ -46,7 +46,8 @@ func TestAPI_ServesOldDataWhenGanetiTakesTooLong(t *testing.T) {
 		}{
 			{"?cache=only", 200, "old.example", 0},
 			{"", 200, "no answer within 50s", 50 * time.Second},
-			{"?cache=refresh", 504, "this took too long", 50 * time.Second},
+			// Who insists is told what the cluster's own time-outs end with; this cache has none.
+			{"?cache=refresh", 504, "this took too long", 290 * time.Second},
 		} {
 			began := time.Now()
 			req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/v1/vms"+tt.query, http.NoBody)

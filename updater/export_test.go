@@ -51,3 +51,6 @@ func (t Turns) Take(ctx context.Context, urgent bool) error { return t.t.take(ct
 
 // Give gives one back.
 func (t Turns) Give() { t.t.give() }
+
+// NextPurge is when tombstones are looked at next.
+func NextPurge(t time.Time) time.Time { return spread(cron.Every(purgeInterval), "purge").Next(t) }
