@@ -85,3 +85,23 @@ func ParsePostgres(raw string) (*url.URL, error) {
 	}
 	return a.URL, nil
 }
+
+// Whole gives the rows of a kind of a cluster as they are, tombstones included, without what no entry of changes tells.
+func (s *Store) Whole(ctx context.Context, clusterID int64, kind Kind) (map[int64]Past, error) {
+	t := s.tables[kind]
+	rows := make(map[int64]Past)
+	err := t.wholeRows(ctx, s.reader, "cluster_id = ?", []any{clusterID}, func(row Row) error {
+		object, err := t.whole(row)
+		if err != nil {
+			return err
+		}
+		past, err := pastOf(object)
+		t.forget(past)
+		rows[row.Base().ID] = past
+		return err
+	})
+	return rows, err
+}
+
+// SameMeaning compares values by meaning.
+func SameMeaning(a, b JSON) bool { return sameJSON(a, b) }
