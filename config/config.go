@@ -58,6 +58,10 @@ type Config struct {
 	// within that time is the same row again, with its id and its permissions; later it is a new one.
 	Retention time.Duration `koanf:"retention"`
 
+	// RetentionChanges is how long entries of changes are kept; KeepForever when it is off. Zero, the default: what was settled
+	// when the database was made, a year in a new one and for ever in one of before that key.
+	RetentionChanges time.Duration `koanf:"retention_changes"`
+
 	// Lease is how long the clusters of an updater stay its own when it is not heard of any more. Default 30s, at least 2s.
 	Lease time.Duration `koanf:"lease"`
 

@@ -66,6 +66,8 @@ func keys() []Key {
 			"How old a row may be before the read API has Ganeti asked about it, unless the request says otherwise. Keep it well above the schedules: refreshing on read costs a call for each object, and is the fallback for when the schedule stands still."),
 		key("retention", "duration", "720h", parseDuration,
 			"How long a removed object stays as a tombstone. One that returns within that time is the same row, with its id and permissions; later it is a new one."),
+		key("retention_changes", "duration or off", "", parseDurationOrOff,
+			"How long entries stay in the log of changes, such as `365d`; `off` is for ever. Who reads on from before the oldest one is told so. Whoever upgrades keeps everything unless told otherwise.").inherits("`365d` in a database that this version made, `off` in an older one"),
 		key("lease", "duration", "30s", parseLease,
 			"How long the clusters of an updater stay its own when it is not heard of any more; then the other updaters on the same PostgreSQL take them over. Shorter means a faster take-over, and a heartbeat more often: one every third of it. At least 2s."),
 		key("guard.max_objects", "number", "10", parseInt(0, 1_000_000),

@@ -56,7 +56,6 @@ func parseInt(low, high int) parser {
 	}
 }
 
-// parseDuration takes Go's notation and whole days, in which operators think of retention.
 // minLease leaves time for three heartbeats on a database that is busy.
 const minLease = 2 * time.Second
 
@@ -68,6 +67,21 @@ func parseLease(text string) (any, error) {
 	return d, err
 }
 
+// KeepForever is a duration that was written as off.
+const KeepForever time.Duration = -1
+
+func parseDurationOrOff(text string) (any, error) {
+	if strings.EqualFold(text, off) {
+		return KeepForever, nil
+	}
+	value, err := parseDuration(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w (off is allowed here, too)", err)
+	}
+	return value, nil
+}
+
+// parseDuration takes Go's notation and whole days, in which operators think of retention.
 func parseDuration(text string) (any, error) {
 	if days, found := strings.CutSuffix(text, "d"); found {
 		if n, err := strconv.Atoi(days); err == nil && n > 0 && n <= 36500 {

@@ -66,7 +66,8 @@ ORDER BY first_id`
 }
 
 // checkCursor makes sure that the log goes on behind a position: that its id was given out, in the epoch that the position
-// names. An empty epoch is one that the reader does not know.
+// names, and that nothing behind it was deleted. It comes after the reading, or what is deleted between the two would be
+// missing silently. An empty epoch is one that the reader does not know.
 func (s *Store) checkCursor(ctx context.Context, after int64, epoch string) error {
 	if after == 0 {
 		return nil
@@ -75,9 +76,12 @@ func (s *Store) checkCursor(ctx context.Context, after int64, epoch string) erro
 		// Last is the last id given out; nil where that cannot be known yet, on a standby that may lag behind.
 		Last   *int64 `db:"last"`
 		Oldest int64  `db:"oldest"`
-		Epoch  string `db:"epoch"`
+		// Kept is the id up to which entries are not kept any more.
+		Kept  int64  `db:"kept"`
+		Epoch string `db:"epoch"`
 	}
 	query := "SELECT " + s.d.lastChange + ` AS last, (SELECT coalesce(min(id), 0) FROM changes) AS oldest,
+       (SELECT coalesce(max(kept_after), 0) FROM change_log) AS kept,
        coalesce((SELECT epoch FROM change_epochs WHERE first_id <= ? ORDER BY first_id DESC LIMIT 1), '') AS epoch`
 	if err := s.read1(ctx, &log, query, after); err != nil {
 		return fmt.Errorf("looking at the log of changes: %w", err)
@@ -88,6 +92,8 @@ func (s *Store) checkCursor(ctx context.Context, after int64, epoch string) erro
 		gone.Why = fmt.Sprintf("no entry after %d was ever written here: the database is another one, or was restored", *log.Last)
 	case epoch != "" && epoch != log.Epoch:
 		gone.Why = "the database was restored from a back-up, and the history since then is gone"
+	case after < log.Kept:
+		gone.Why = fmt.Sprintf("entries up to %d are not kept any more (retention_changes)", log.Kept)
 	default:
 		return nil
 	}

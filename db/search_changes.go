@@ -57,9 +57,6 @@ func (s *Store) ChangesAfter(ctx context.Context, f ChangeFilter) ([]Change, err
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	if err := s.checkCursor(ctx, f.After, f.Epoch); err != nil {
-		return nil, err
-	}
 	where, args := []string{"ch.id > ?"}, []any{f.After}
 	add := func(condition string, more ...any) {
 		where, args = append(where, condition), append(args, more...)
@@ -103,6 +100,9 @@ JOIN clusters c ON c.id = ch.cluster_id
 WHERE ` + strings.Join(where, " AND ") + "\nORDER BY ch.id " + direction + " LIMIT ?"
 	if err := s.read(ctx, &rows, query, append(args, cmp.Or(f.Limit, DefaultLimit))...); err != nil {
 		return nil, fmt.Errorf("reading the changes after %d: %w", f.After, err)
+	}
+	if err := s.checkCursor(ctx, f.After, f.Epoch); err != nil {
+		return nil, err
 	}
 	if f.Newest {
 		slices.Reverse(rows)

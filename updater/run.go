@@ -108,7 +108,7 @@ func (u *Updater) newScheduler(begin, work context.Context) *scheduler {
 		// Recover inside Skip: version 3.0.1 of the library does not free Skip's slot when a panic passes through it.
 		cron: cron.New(cron.WithLogger(l), cron.WithChain(cron.SkipIfStillRunning(l), cron.Recover(l))),
 	}
-	if u.opts.Retention > 0 {
+	if u.opts.Retention > 0 || u.opts.RetentionChanges >= 0 {
 		s.cron.Schedule(steady{spread(cron.Every(purgeInterval), "purge"), u.now}, cron.FuncJob(s.purge))
 	}
 	return s
@@ -174,6 +174,10 @@ func (s *scheduler) purge() {
 		return
 	}
 	s.unpurged = ""
+	s.purgeChanges()
+	if s.u.opts.Retention <= 0 {
+		return
+	}
 	before := s.u.now().UTC().Add(-s.u.opts.Retention)
 	n, err := s.u.opts.Store.PurgeClusters(s.work, before, trusted)
 	if err != nil {
@@ -182,6 +186,29 @@ func (s *scheduler) purge() {
 	}
 	if n > 0 {
 		s.u.log.Info("purged old tombstones", zap.Int64("rows", n), zap.Time("removed_before", before))
+	}
+}
+
+// purgeChanges deletes the entries of the log that are older than they are kept.
+func (s *scheduler) purgeChanges() {
+	kept := s.u.opts.RetentionChanges
+	var err error
+	if kept == 0 {
+		kept, err = s.u.opts.Store.ChangesKept(s.work)
+	}
+	if kept <= 0 && err == nil {
+		return
+	}
+	var n int64
+	before := s.u.now().UTC().Add(-kept)
+	if err == nil {
+		n, err = s.u.opts.Store.PurgeChanges(s.work, before)
+	}
+	if err != nil {
+		s.u.log.Warn("deleting old changes failed; it is tried again later", zap.Duration("after", purgeInterval), zap.Error(err))
+	}
+	if n > 0 {
+		s.u.log.Info("deleted old changes", zap.Int64("entries", n), zap.Time("recorded_before", before))
 	}
 }
 

@@ -40,6 +40,8 @@ type Store interface {
 	Ticket(ctx context.Context) (db.Ticket, error)
 	Clock(ctx context.Context) (time.Time, error)
 	CorrectTimes(ctx context.Context, clusterID int64, k db.Kind, at time.Time) (int64, error)
+	PurgeChanges(ctx context.Context, recordedBefore time.Time) (int64, error)
+	ChangesKept(ctx context.Context) (time.Duration, error)
 	PurgeClusters(ctx context.Context, tombstonedBefore time.Time, names []string) (int64, error)
 	Claim(ctx context.Context) (release func() error, err error)
 	Share(ctx context.Context, r db.Replica, clusters []int64) (db.Shares, error)
@@ -96,6 +98,8 @@ type Options struct {
 	Guard Guard
 	// Retention is how long a tombstone is kept; zero keeps tombstones for ever.
 	Retention time.Duration
+	// RetentionChanges is how long entries of changes are kept: zero as the database says, below zero for ever.
+	RetentionChanges time.Duration
 	// DryRun fetches and compares, and writes nothing at all.
 	DryRun bool
 	// Explain asks for the changes themselves in [KindResult.Changes], not only their number.

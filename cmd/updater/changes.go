@@ -49,6 +49,7 @@ is the next --after, and nothing is missed or shown twice.`,
 	f.IntVar(&o.limit, "limit", 0, "at most `N` (default 50, at most 1000)")
 	f.BoolVar(&o.csv, "csv", false, "print comma-separated values")
 	a.jsonFlag(cmd)
+	cmd.AddCommand(a.forgetCommand())
 	return cmd
 }
 

@@ -92,8 +92,9 @@ func updaterOptions(c *config.Config, store *db.Store) (updater.Options, error) 
 		Guard: updater.Guard{
 			MaxObjects: c.Guard.MaxObjects, MaxPercent: c.Guard.MaxPercent, Snapshots: c.Guard.Snapshots,
 		},
-		Retention: c.Retention,
-		Lease:     c.Lease,
+		Retention:        c.Retention,
+		RetentionChanges: c.RetentionChanges,
+		Lease:            c.Lease,
 	}, nil
 }
 
