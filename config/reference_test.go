@@ -33,7 +33,7 @@ func other(tb testing.TB, k config.Key) string {
 		"clusters[].tls.server_name": "other", "clusters[].tls.insecure_skip_verify": "true", "clusters[].tls.min_version": "1.1", "redact": "license_key, *_pin",
 		"clusters[].enabled": "false",
 	}
-	byType := map[string]string{"schedule": "@daily", "schedule or off": "@weekly", "number": "7", "duration": "7s", "size": "7MiB", "share or off": "35%"}
+	byType := map[string]string{"schedule": "@daily", "schedule or off": "@weekly", "number": "7", "duration": "7s", "duration or off": "7d", "size": "7MiB", "share or off": "35%"}
 	if text, found := byPath[k.Path]; found {
 		return text
 	}
