@@ -67,7 +67,13 @@ func freshness[T any](who caller, c Cached[T]) Freshness {
 type List[T any] struct {
 	Items []T    `json:"items" nullable:"false"`
 	Next  string `json:"next,omitempty" doc:"The value of after for the next page; absent on the last page"`
+	Warned
 	Freshness
+}
+
+// Warned is what may be wrong with a question that was answered.
+type Warned struct {
+	Warnings []string `json:"warnings,omitempty" nullable:"false" doc:"Values that find nothing because there is no such thing, with the nearest that there is, and what is not cached at all"`
 }
 
 // One is a single object.

@@ -70,6 +70,10 @@ type Cache interface {
 	LastChange(ctx context.Context) (int64, error)
 	// Status gives every cluster by name, with the age of its kinds.
 	Status(ctx context.Context) ([]db.ClusterStatus, error)
+	// Doubts looks into the values of a filter; empty says that it has found nothing.
+	Doubts(ctx context.Context, f db.Doubtful, empty bool) ([]db.Doubt, error)
+	// JobsNotCached says of which of these clusters, of all without names, nothing is cached about jobs.
+	JobsNotCached(ctx context.Context, clusters []string) ([]db.Doubt, error)
 	// VisibleClusters names the clusters of which p permits anything: true stands for the whole cluster, false for
 	// some of its VMs. A nil p permits all.
 	VisibleClusters(ctx context.Context, p *db.Permitted) (map[string]bool, error)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -112,15 +113,15 @@ func asProblem(err error) error {
 
 // within narrows a list to clusters that the caller sees anything of, so that neither their age nor their troubles nor a
 // refresh tell of others. whole asks for clusters that are seen as a whole. It reports false when none is left: the list
-// is empty then.
-func (s *service) within(ctx context.Context, asked []string, whole bool) ([]string, bool, error) {
+// is empty then. Names that the caller sees no cluster of are in doubt.
+func (s *service) within(ctx context.Context, asked []string, whole bool) (clusters []string, some bool, doubts []db.Doubt, err error) {
 	who := callerOf(ctx)
 	if len(asked) == 0 && !who.restricted() {
-		return nil, true, nil
+		return nil, true, nil, nil
 	}
 	seen, err := s.cache.VisibleClusters(ctx, who.permitted())
 	if err != nil {
-		return nil, false, err
+		return nil, false, nil, err
 	}
 	visible := func(name string) bool {
 		all, found := seen[name]
@@ -134,14 +135,21 @@ func (s *service) within(ctx context.Context, asked []string, whole bool) ([]str
 		}
 		slices.Sort(asked)
 	} else {
-		asked = slices.DeleteFunc(slices.Clone(asked), func(name string) bool { return !visible(name) })
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(seen)), func(name string) bool { return !visible(name) })
+		asked = slices.DeleteFunc(slices.Clone(asked), func(name string) bool {
+			if visible(name) {
+				return false
+			}
+			doubts = append(doubts, db.UnknownCluster(name, names))
+			return true
+		})
 	}
-	return asked, len(asked) > 0, nil
+	return asked, len(asked) > 0, doubts, nil
 }
 
 // listOf answers with a page: it finds the clusters, reads, and turns rows into what is shown.
 func listOf[Row, Item any](
-	ctx context.Context, s *service, in listInput, whole bool,
+	ctx context.Context, s *service, in listInput, whole bool, values db.Doubtful,
 	ask func(ctx context.Context, clusters []string, r Read) (Cached[db.Page[Row]], error), show func(Row) Item,
 ) (*output[List[Item]], error) {
 	who := callerOf(ctx)
@@ -149,7 +157,7 @@ func listOf[Row, Item any](
 	if err != nil {
 		return nil, err
 	}
-	clusters, some, err := s.within(ctx, in.clusters, whole)
+	clusters, some, warnings, err := s.within(ctx, in.clusters, whole)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +172,29 @@ func listOf[Row, Item any](
 	for _, row := range c.Value.Items {
 		body.Items = append(body.Items, show(row))
 	}
-	return respond(in.conditional, body, body.Freshness, []any{withoutAge(body.Items), body.Next})
+	if body.Warnings, err = s.warnings(ctx, warnings, values, some && in.first && len(body.Items) == 0); err != nil {
+		return nil, err
+	}
+	return respond(in.conditional, body, body.Freshness, []any{withoutAge(body.Items), body.Next, body.Warnings})
+}
+
+// warnings are the sentences about values that find nothing because there is no such thing, behind those that are known.
+func (s *service) warnings(ctx context.Context, known []db.Doubt, values db.Doubtful, empty bool) ([]string, error) {
+	var doubts []db.Doubt
+	if db.Asks(values) {
+		var err error
+		if doubts, err = s.cache.Doubts(ctx, values, empty); err != nil {
+			return nil, err
+		}
+	}
+	var texts []string
+	for _, d := range slices.Concat(known, doubts) {
+		if d.Param != "" {
+			d.Text = d.Param + ": " + d.Text
+		}
+		texts = append(texts, cut(printable(d.Text)))
+	}
+	return texts, nil
 }
 
 // withoutAge gives copies of items for an ETag.
@@ -179,8 +209,8 @@ func withoutAge[Item any](items []Item) []Item {
 }
 
 // list gives what every list needs of its input.
-func (in ReadInput) list(clusters []string) listInput {
-	return listInput{in.Conditional, in.Freshen, clusters}
+func (in ReadInput) list(clusters []string, after string) listInput {
+	return listInput{in.Conditional, in.Freshen, clusters, after == ""}
 }
 
 // listInput is what listOf needs of an operation's input.
@@ -188,6 +218,8 @@ type listInput struct {
 	conditional Conditional
 	fresh       Freshen
 	clusters    []string
+	// first is true for the first page.
+	first bool
 }
 
 // one answers with a single object. The content that show gives is what the ETag speaks of.

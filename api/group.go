@@ -63,7 +63,7 @@ func (s *service) listGroups(ctx context.Context, in *listGroupsInput) (*output[
 	if f.ChangedSince, err = s.since(in.ChangedSince); err != nil {
 		return nil, err
 	}
-	return listOf(ctx, s, in.list(in.Cluster), true,
+	return listOf(ctx, s, in.list(in.Cluster, in.After), true, f,
 		func(ctx context.Context, clusters []string, r Read) (Cached[db.Page[db.GroupView]], error) {
 			f.Clusters = clusters
 			return s.cache.Groups(ctx, f, r)

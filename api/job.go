@@ -32,6 +32,7 @@ func showJob(j db.JobView) Job {
 type Jobs struct {
 	Items []Job  `json:"items" nullable:"false"`
 	Next  string `json:"next,omitempty" doc:"The value of after for the next page; absent on the last page"`
+	Warned
 }
 
 type listJobsInput struct {
@@ -58,12 +59,17 @@ func (s *service) listJobs(ctx context.Context, in *listJobsInput) (*output[Jobs
 		return nil, err
 	}
 	body := Jobs{Items: []Job{}}
-	clusters, some, err := s.within(ctx, in.Cluster, true)
+	clusters, some, doubts, err := s.within(ctx, in.Cluster, true)
 	if err != nil {
 		return nil, err
 	}
 	if some {
 		f.Clusters = clusters
+		remarks, err := s.cache.JobsNotCached(ctx, clusters)
+		if err != nil {
+			return nil, err
+		}
+		doubts = append(doubts, remarks...)
 		page, err := s.cache.SearchJobs(ctx, f)
 		if err != nil {
 			return nil, asProblem(err)
@@ -73,5 +79,8 @@ func (s *service) listJobs(ctx context.Context, in *listJobsInput) (*output[Jobs
 			body.Items = append(body.Items, showJob(j))
 		}
 	}
-	return respond(in.Conditional, body, Freshness{}, []any{withoutAge(body.Items), body.Next})
+	if body.Warnings, err = s.warnings(ctx, doubts, f, some && in.After == "" && len(body.Items) == 0); err != nil {
+		return nil, err
+	}
+	return respond(in.Conditional, body, Freshness{}, []any{withoutAge(body.Items), body.Next, body.Warnings})
 }

@@ -67,7 +67,7 @@ func (s *service) listNetworks(ctx context.Context, in *listNetworksInput) (*out
 	if f.ChangedSince, err = s.since(in.ChangedSince); err != nil {
 		return nil, err
 	}
-	return listOf(ctx, s, in.list(in.Cluster), true,
+	return listOf(ctx, s, in.list(in.Cluster, in.After), true, f,
 		func(ctx context.Context, clusters []string, r Read) (Cached[db.Page[db.NetworkView]], error) {
 			f.Clusters = clusters
 			return s.cache.Networks(ctx, f, r)

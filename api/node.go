@@ -105,7 +105,7 @@ func (s *service) listNodes(ctx context.Context, in *listNodesInput) (*output[Li
 	if err != nil {
 		return nil, err
 	}
-	return listOf(ctx, s, in.list(in.Cluster), true,
+	return listOf(ctx, s, in.list(in.Cluster, in.After), true, f,
 		func(ctx context.Context, clusters []string, r Read) (Cached[db.Page[db.NodeView]], error) {
 			f.Clusters = clusters
 			return s.cache.Nodes(ctx, f, r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -148,7 +149,7 @@ func (s *service) listVMs(ctx context.Context, in *listVMsInput) (*output[List[V
 		return nil, err
 	}
 	f.Sort, f.Descending, f.Limit, f.After = in.Sort, in.Descending, in.Limit, in.After
-	return listOf(ctx, s, in.list(in.Cluster), false,
+	return listOf(ctx, s, in.list(in.Cluster, in.After), false, f,
 		func(ctx context.Context, clusters []string, r Read) (Cached[db.Page[db.VMView]], error) {
 			f.Clusters = clusters
 			return s.cache.VMs(ctx, f, r)
@@ -167,6 +168,7 @@ type Sum struct {
 // Sums is the answer of sum-vms.
 type Sums struct {
 	Items []Sum `json:"items" nullable:"false"`
+	Warned
 }
 
 type sumVMsInput struct {
@@ -181,7 +183,7 @@ func (s *service) sumVMs(ctx context.Context, in *sumVMsInput) (*output[Sums], e
 		return nil, err
 	}
 	body := Sums{Items: []Sum{}}
-	clusters, some, err := s.within(ctx, in.Cluster, false)
+	clusters, some, doubts, err := s.within(ctx, in.Cluster, false)
 	if err != nil {
 		return nil, err
 	}
@@ -198,6 +200,10 @@ func (s *service) sumVMs(ctx context.Context, in *sumVMsInput) (*output[Sums], e
 		for _, sum := range sums {
 			body.Items = append(body.Items, Sum(sum))
 		}
+	}
+	empty := !slices.ContainsFunc(body.Items, func(sum Sum) bool { return sum.VMs > 0 })
+	if body.Warnings, err = s.warnings(ctx, doubts, f, some && empty); err != nil {
+		return nil, err
 	}
 	return respond(in.Conditional, body, Freshness{}, body)
 }

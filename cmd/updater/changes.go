@@ -66,7 +66,7 @@ func (o *changesOptions) run(ctx context.Context, a *app, s *db.Store, newest bo
 		f.Since = &t
 	}
 	if o.cluster != "" {
-		if _, err := s.ClusterByName(ctx, o.cluster); err != nil {
+		if err := (&listOptions{clusters: []string{o.cluster}}).checkClusters(ctx, s); err != nil {
 			return err
 		}
 	}

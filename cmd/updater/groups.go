@@ -15,7 +15,7 @@ func (a *app) groupsCommand() *cobra.Command {
 	var node string
 	run := func(ctx context.Context, s *db.Store) error {
 		l := lister[db.GroupView]{
-			options: &o,
+			options: &o, doubtful: db.GroupFilter{Node: node},
 			search: func(ctx context.Context, s *db.Store, which db.Tombstones, since *time.Time, after string) (db.Page[db.GroupView], error) {
 				return s.SearchGroups(ctx, db.GroupFilter{
 					Clusters: o.clusters, Name: o.name, Node: node, Tags: o.tags, TagPrefixes: o.tagPrefixes, ChangedSince: since,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -15,7 +16,7 @@ func (a *app) jobsCommand() *cobra.Command {
 	var statuses []string
 	run := func(ctx context.Context, s *db.Store) error {
 		l := lister[db.JobView]{
-			options: &o,
+			options: &o, doubtful: db.JobFilter{Statuses: statuses},
 			search: func(ctx context.Context, s *db.Store, which db.Tombstones, since *time.Time, after string) (db.Page[db.JobView], error) {
 				return s.SearchJobs(ctx, db.JobFilter{
 					Clusters: o.clusters, Name: o.name, Statuses: statuses, ChangedSince: since, Tombstones: which,
@@ -31,7 +32,14 @@ func (a *app) jobsCommand() *cobra.Command {
 			},
 			numbers: [2]int{2, 2},
 		}
-		return l.run(ctx, a, s)
+		if err := l.run(ctx, a, s); err != nil {
+			return err
+		}
+		remarks, err := s.JobsNotCached(ctx, o.clusters)
+		for _, r := range remarks {
+			fmt.Fprintf(a.stderr, "updater: %s\n", printable(r.Text))
+		}
+		return err
 	}
 	cmd := a.listCommand("jobs", "List and search jobs, the newest first", `  updater jobs --status error --changed-since 7d
   updater jobs --name '*(web1.example.org)'`, db.KindJob, &o, run)

@@ -144,7 +144,9 @@ func (a *app) withCache(ctx context.Context, run func(s *db.Store) error) (err e
 type lister[T any] struct {
 	options *listOptions
 	search  func(ctx context.Context, s *db.Store, o db.Tombstones, since *time.Time, after string) (db.Page[T], error)
-	header  []any
+	// doubtful is the filter whose values are looked into; nil for none.
+	doubtful db.Doubtful
+	header   []any
 	row     func(v *T, now time.Time) table.Row
 	// numbers are the first and the last column of numbers, from 1.
 	numbers [2]int
@@ -156,10 +158,8 @@ func (l *lister[T]) run(ctx context.Context, a *app, s *db.Store) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	for _, name := range l.options.clusters {
-		if _, err := s.ClusterByName(ctx, name); err != nil {
-			return err
-		}
+	if err := l.options.checkClusters(ctx, s); err != nil {
+		return err
 	}
 	page, err := l.search(ctx, s, l.options.tombstones(), since, l.options.after)
 	for err == nil && l.options.all && page.Next != "" {
@@ -167,15 +167,65 @@ func (l *lister[T]) run(ctx context.Context, a *app, s *db.Store) error {
 		more, err = l.search(ctx, s, l.options.tombstones(), since, page.Next)
 		page.Items, page.Next = append(page.Items, more.Items...), more.Next
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
+	}
+	if err := l.options.checkValues(ctx, s, l.doubtful, len(page.Items) == 0 && l.options.after == ""); err != nil {
+		return err
+	}
+	switch {
 	case a.jsonOutput:
 		return a.printJSON(page)
 	case l.options.csv:
 		return a.printCSV(page.Items)
 	}
 	return l.print(a, page, now)
+}
+
+// checkClusters makes sure that every cluster that was named is there.
+func (o *listOptions) checkClusters(ctx context.Context, s *db.Store) error {
+	for _, name := range o.clusters {
+		_, err := s.ClusterByName(ctx, name)
+		if errors.Is(err, db.ErrNotFound) {
+			return unknownCluster(ctx, s, name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unknownCluster is the error of a name that no cluster has.
+func unknownCluster(ctx context.Context, s *db.Store, name string) error {
+	clusters, err := s.Clusters(ctx)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(clusters))
+	for i := range clusters {
+		names[i] = clusters[i].Name
+	}
+	return fail(fmt.Errorf("--cluster: %s (%w)", printable(db.UnknownCluster(name, names).Text), db.ErrNotFound))
+}
+
+// checkValues refuses values that find nothing because there is no such thing.
+func (o *listOptions) checkValues(ctx context.Context, s *db.Store, f db.Doubtful, empty bool) error {
+	if f == nil {
+		return nil
+	}
+	doubts, err := s.Doubts(ctx, f, empty)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, d := range doubts {
+		errs = append(errs, fmt.Errorf("--%s: %s", strings.ReplaceAll(d.Param, "_", "-"), printable(d.Text)))
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return &exitError{exitUsage, errors.Join(errs...)}
 }
 
 func (l *lister[T]) print(a *app, page db.Page[T], now time.Time) error {

@@ -52,8 +52,12 @@ func (o *nodeOptions) filter(which db.Tombstones, since *time.Time, after string
 }
 
 func (o *nodeOptions) run(ctx context.Context, a *app, s *db.Store) error {
+	doubtful, err := o.filter(o.tombstones(), nil, "")
+	if err != nil {
+		return err
+	}
 	l := lister[db.NodeView]{
-		options: &o.listOptions,
+		options: &o.listOptions, doubtful: doubtful,
 		search: func(ctx context.Context, s *db.Store, which db.Tombstones, since *time.Time, after string) (db.Page[db.NodeView], error) {
 			f, err := o.filter(which, since, after)
 			if err != nil {

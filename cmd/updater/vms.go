@@ -88,8 +88,12 @@ func (o *vmOptions) run(ctx context.Context, a *app, s *db.Store) error {
 	if o.sumBy != "" {
 		return o.sum(ctx, a, s)
 	}
+	doubtful, err := o.filter(o.tombstones(), nil, "")
+	if err != nil {
+		return err
+	}
 	l := lister[db.VMView]{
-		options: &o.listOptions,
+		options: &o.listOptions, doubtful: doubtful,
 		search: func(ctx context.Context, s *db.Store, which db.Tombstones, since *time.Time, after string) (db.Page[db.VMView], error) {
 			f, err := o.filter(which, since, after)
 			if err != nil {
@@ -126,10 +130,17 @@ func (o *vmOptions) sum(ctx context.Context, a *app, s *db.Store) error {
 	if o.sumBy == "total" {
 		by = db.SumTotal
 	}
-	sums, err := s.SumVMs(ctx, f, by)
-	switch {
-	case err != nil:
+	if err := o.checkClusters(ctx, s); err != nil {
 		return err
+	}
+	sums, err := s.SumVMs(ctx, f, by)
+	if err != nil {
+		return err
+	}
+	if err := o.checkValues(ctx, s, f, len(sums) == 0 || by == db.SumTotal && sums[0].VMs == 0); err != nil {
+		return err
+	}
+	switch {
 	case a.jsonOutput:
 		return a.printJSON(sums)
 	case o.csv:
