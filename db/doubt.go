@@ -120,7 +120,9 @@ func (s *Store) Doubts(ctx context.Context, f Doubtful, empty bool) ([]Doubt, er
 }
 
 // listed says whether a value can be doubted without looking at what is there.
-func (v askedValue) listed() bool { return v.from.words() != nil || v.from == ofIPs || v.from == ofMACs }
+func (v askedValue) listed() bool {
+	return v.from.words() != nil || v.from == ofIPs || v.from == ofMACs
+}
 
 // doubt is what to say of a value that no list of words has; "" when it is a good one.
 func (s *Store) doubt(ctx context.Context, v askedValue) (string, error) {

@@ -147,7 +147,7 @@ type lister[T any] struct {
 	// doubtful is the filter whose values are looked into; nil for none.
 	doubtful db.Doubtful
 	header   []any
-	row     func(v *T, now time.Time) table.Row
+	row      func(v *T, now time.Time) table.Row
 	// numbers are the first and the last column of numbers, from 1.
 	numbers [2]int
 }
