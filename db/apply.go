@@ -23,6 +23,10 @@ func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
 	var out Outcome
 	err = s.inTx(ctx, func(ctx context.Context, x *txn) error {
 		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, epoch: s.epoch, keys: make(map[string]bool)}
+		var err error
+		if a.remake, err = s.remaker(ctx, x, t.name); err != nil {
+			return err
+		}
 		if snap.Changed != nil && len(snap.Missing) > chunkRows {
 			// Before any lock is taken: who waits for a connection holds up nobody.
 			reader, release, err := s.spare(ctx)
@@ -32,7 +36,7 @@ func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
 			defer release()
 			a.reader = reader
 		}
-		err := a.run(ctx)
+		err = a.run(ctx)
 		out = a.out
 		return err
 	})
@@ -53,6 +57,8 @@ type applier struct {
 	out    Outcome
 	// drawn is the greatest ticket known to have been drawn; see newer.
 	drawn int64
+	// remake is for rows of earlier versions; nil when there are none.
+	remake Remaker
 	// owners are the patterns of tags that grant permissions.
 	owners []OwnerTag
 	// epoch is the Store's.

@@ -31,6 +31,7 @@ func (a *applier) compare(ctx context.Context, rows []Row) (*difference, error) 
 	if err != nil {
 		return nil, err
 	}
+	a.modern(known)
 	d := &difference{clusterID: a.snap.ClusterID}
 	var write []Row
 	for _, row := range rows {

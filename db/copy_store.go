@@ -20,6 +20,7 @@ func copiedTables() []string {
 	return []string{
 		"clusters", "cluster_revision", "freshness", "leases", "virtual_machines", "nodes", "node_groups", "networks", "jobs",
 		"permissions", logTable, "changes", "change_epochs", "quarantine", "withheld_removals", "guard_counts",
+		"backfills",
 	}
 }
 

@@ -34,6 +34,7 @@ func fillCopied(t *testing.T, s *db.Store) {
 	for _, statement := range []string{
 		"INSERT INTO clusters (id, name, source, password_sealed, rapi_url, tls_insecure) VALUES (40, 'kept', 'database', 'sealed', 'https://k.example.org', true)",
 		"INSERT INTO cluster_revision (revision) VALUES (9)",
+		"INSERT INTO backfills (name, part, last_id, checked) VALUES ('form 1', 'virtual_machines', 250, 250)",
 		"INSERT INTO leases (cluster_id, holder, token) VALUES (40, 'gone', 12)",
 		"INSERT INTO permissions (subject, permission, cluster_id) VALUES ('anna', 'owner', 40)",
 		"INSERT INTO permissions (subject, permission, vm_id) SELECT 'group:web', 'console', min(id) FROM virtual_machines",

@@ -68,6 +68,13 @@ type dialect struct {
 	upserts func(t *table, rows []Row) []statement
 	// setDigests stores new digests of rows that are otherwise as they were.
 	setDigests func(ctx context.Context, x *txn, t *table, clusterID int64, rows []Row) error
+	// update writes columns of rows that are known by keys, and counts those it found.
+	update func(ctx context.Context, x *txn, u update) (int64, error)
+	// hurry bounds the waiting of a transaction that gives way to others; "" where waiting is bounded anyway.
+	hurry string
+	// startWipe makes the writer leave nothing behind of what it overwrites, until endWipe, which makes that true of
+	// the database's file. Where a server looks after its files, they do nothing.
+	startWipe, endWipe func(ctx context.Context, writer *pool) error
 	// setLastID makes a table give out the ids above this one.
 	setLastID func(ctx context.Context, x *txn, table string, id int64) error
 	// publish appends entries to changes, so that ids become visible in ascending order, and tells listeners, where the

@@ -44,7 +44,11 @@ func (s *Store) ApplyInfo(ctx context.Context, in ClusterInfo) (Outcome, error) 
 			ClusterID: in.ClusterID, Kind: KindCluster, StartedAt: in.StartedAt, Ticket: in.Ticket, Duration: in.Duration, Bytes: in.Bytes,
 			Objects: 1, NextDue: in.NextDue, DryRun: in.DryRun, Explain: in.Explain,
 		}}
-		err := a.runInfo(ctx, &in)
+		var err error
+		if a.remake, err = s.remaker(ctx, x, "clusters"); err != nil {
+			return err
+		}
+		err = a.runInfo(ctx, &in)
 		out = a.out
 		return err
 	})
@@ -69,6 +73,7 @@ func (a *applier) runInfo(ctx context.Context, in *ClusterInfo) error {
 	if err := a.x.get(ctx, &old, lockCluster+a.x.d.forUpdate, in.ClusterID); err != nil {
 		return fmt.Errorf("reading the cluster: %w", err)
 	}
+	old.Info = a.modernInfo(old.Info)
 	if old.UUID != "" && old.UUID != in.UUID {
 		return fmt.Errorf("uuid %s is on record, %q came: %w", old.UUID, in.UUID, ErrOtherCluster)
 	}

@@ -55,7 +55,11 @@ func (s *Store) Observe(ctx context.Context, o Observation) (Outcome, error) {
 	var out Outcome
 	err = s.inTx(ctx, func(ctx context.Context, x *txn) error {
 		a := &applier{x: x, t: t, snap: &snap, owners: s.owners, epoch: s.epoch, keys: make(map[string]bool)}
-		err := a.observe(ctx, o)
+		var err error
+		if a.remake, err = s.remaker(ctx, x, t.name); err != nil {
+			return err
+		}
+		err = a.observe(ctx, o)
 		out = a.out
 		return err
 	})

@@ -70,6 +70,10 @@ func postgresDialect() *dialect {
 		},
 		upserts:    postgresUpserts,
 		setDigests: postgresSetDigests,
+		update:     postgresUpdate,
+		hurry:      "SELECT set_config('lock_timeout', '500ms', true)",
+		startWipe:  nothing,
+		endWipe:    nothing,
 		setLastID: func(ctx context.Context, x *txn, table string, id int64) error {
 			_, err := x.exec(ctx, "SELECT setval(pg_get_serial_sequence(?, 'id'), ?)", table, id)
 			return err
@@ -80,6 +84,9 @@ func postgresDialect() *dialect {
 		retryable:   postgresRetryable,
 	}
 }
+
+// nothing is for what a dialect has no need of.
+func nothing(context.Context, *pool) error { return nil }
 
 func postgresArgument(ptr any) any {
 	switch p := ptr.(type) {

@@ -48,6 +48,9 @@ func sqliteDialect() *dialect {
 		endSessions: func(context.Context, *txn, []string) (int64, error) { return 0, nil },
 		upserts:     sqliteUpserts,
 		setDigests:  sqliteSetDigests,
+		update:      sqliteUpdate,
+		startWipe:   sqliteStartWipe,
+		endWipe:     sqliteEndWipe,
 		setLastID:   sqliteSetLastID,
 		publish:     sqlitePublish,
 		retryable:   func(err error) bool { return sqliteTrouble(err) == TroubleLocked },
@@ -106,6 +109,25 @@ func sqliteSetDigests(ctx context.Context, x *txn, t *table, clusterID int64, ro
 		}
 	}
 	return nil
+}
+
+// sqliteStartWipe has what is overwritten or deleted zeroed.
+func sqliteStartWipe(ctx context.Context, writer *pool) error {
+	_, err := writer.ExecContext(ctx, "PRAGMA secure_delete = ON")
+	return err
+}
+
+// sqliteEndWipe empties the log of changes, which still has pages as they were. While another process reads it stays, and is
+// emptied later by whoever writes.
+func sqliteEndWipe(ctx context.Context, writer *pool) error {
+	if _, err := writer.ExecContext(ctx, "PRAGMA secure_delete = OFF"); err != nil {
+		return err
+	}
+	_, err := writer.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	if sqliteTrouble(err) == TroubleLocked {
+		return nil
+	}
+	return err
 }
 
 // sqliteSetLastID writes SQLite's own table, which has no key to upsert by.

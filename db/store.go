@@ -25,6 +25,8 @@ type Options struct {
 	Silence time.Duration
 	// OwnerTags are the tags of VMs that grant permissions; Apply keeps those grants in step.
 	OwnerTags []OwnerTag
+	// Remake makes stored rows anew for [Store.Backfill]; nil leaves them as they are.
+	Remake Remaker
 }
 
 // Store is an open database. It is safe for concurrent use.
@@ -41,6 +43,9 @@ type Store struct {
 	claim  claim
 	// epoch is what the log of changes is told apart by, drawn at random.
 	epoch string
+	// remake and backfilled are for rows of earlier versions.
+	remake     Remaker
+	backfilled backfilled
 }
 
 // Open connects to the database at url: sqlite:PATH, or postgres://USER@HOST/DATABASE?sslmode=MODE. It does not
@@ -57,7 +62,7 @@ type Store struct {
 // was replaced by another. [TroubleOf] tells the kind of trouble; where a transaction can be tried again to some purpose,
 // it was. Errors never hold the password of the URL.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	s := &Store{tables: make(map[Kind]*table), epoch: newEpoch()}
+	s := &Store{tables: make(map[Kind]*table), epoch: newEpoch(), remake: o.Remake}
 	for _, k := range kindTables() {
 		s.tables[k.kind] = newTable(k)
 	}

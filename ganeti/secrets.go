@@ -1,8 +1,11 @@
 package ganeti
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -127,8 +130,9 @@ func unescapeName(name []byte) []byte {
 }
 
 // isSecret reports whether a name, given as the bytes between its quotes, is
-// on the list. Of a name that is too long only the end is looked at.
-func (r *Redactor) isSecret(name []byte) bool {
+// on the list, or else the name of OS parameters. Of a name that is too long
+// only the end is looked at.
+func (r *Redactor) isSecret(name []byte) (secret, params bool) {
 	if slices.Contains(name, '\\') {
 		name = unescapeName(name)
 	}
@@ -146,12 +150,35 @@ func (r *Redactor) isSecret(name []byte) bool {
 	}
 	plain := lower[:len(name)]
 	if secretName(plain) {
-		return true
+		return true, false
 	}
+	params = isOSParams(plain)
 	if r == nil {
-		return false
+		return false, params
 	}
 	return whole && r.names[string(plain)] || slices.ContainsFunc(r.endings, func(end string) bool {
 		return endsIn(plain, end)
-	})
+	}), params
+}
+
+// isSecretParam is isSecret for the name of an OS parameter that is not on the list.
+func isSecretParam(name []byte) bool {
+	if slices.Contains(name, '\\') {
+		name = unescapeName(name)
+	}
+	return secretParam(strings.ReplaceAll(strings.ToLower(string(name)), "-", "_"))
+}
+
+// Fingerprint tells one list of hidden names from another.
+func (r *Redactor) Fingerprint() string {
+	if r == nil {
+		return "built-in"
+	}
+	names := append(slices.Sorted(maps.Keys(r.names)), "*")
+	names = append(names, slices.Sorted(slices.Values(r.endings))...)
+	if len(names) == 1 {
+		return "built-in"
+	}
+	sum := sha256.Sum256([]byte(strings.Join(names, "\n")))
+	return hex.EncodeToString(sum[:8])
 }

@@ -20,17 +20,22 @@ func repair(raw []byte) ([]byte, error) { return rewrite(raw, false, nil) }
 
 func rewrite(raw []byte, redact bool, list *Redactor) ([]byte, error) {
 	w := rewriter{in: raw, redact: redact, list: list}
+	return w.all()
+}
+
+// all walks over the whole input.
+func (w *rewriter) all() ([]byte, error) {
 	w.space()
 	if err := w.value(1); err != nil {
 		return nil, err
 	}
-	if w.space(); w.pos < len(raw) {
+	if w.space(); w.pos < len(w.in) {
 		return nil, w.errorf("bytes follow after the end of the JSON")
 	}
 	if w.edits == 0 {
-		return raw, nil
+		return w.in, nil
 	}
-	return append(w.out, raw[w.copied:]...), nil
+	return append(w.out, w.in[w.copied:]...), nil
 }
 
 // rewriter walks over one JSON value, checks its grammar and copies it to out
@@ -40,6 +45,13 @@ type rewriter struct {
 	pos    int
 	redact bool
 	list   *Redactor
+
+	// params is set within OS parameters, where names and values are judged more strictly.
+	params bool
+	// field is set for the fields of an entry of changes.
+	field *field
+	// cut is where the outermost hidden value begins whose end was not found; 0 if there is none.
+	cut int
 
 	out    []byte
 	copied int // in[:copied] is in out
@@ -86,6 +98,9 @@ func (w *rewriter) value(depth int) error {
 		}
 		return w.array(depth)
 	case '"':
+		if w.params {
+			return w.param()
+		}
 		return w.text()
 	case 't':
 		return w.word("true")
@@ -175,17 +190,58 @@ func (w *rewriter) member(depth int) error {
 	if err := w.text(); err != nil {
 		return err
 	}
-	hide := w.redact && w.list.isSecret(w.in[name:w.pos-1])
+	quoted := w.in[name : w.pos-1]
 	if w.space(); w.peek() != ':' {
 		return w.errorf("a colon is missing")
 	}
 	w.pos++
 	w.space()
-	if !hide {
+	if w.field != nil && depth <= 2 {
+		return w.fieldMember(quoted, depth)
+	}
+	hide, params := w.judge(quoted)
+	switch {
+	case hide:
+		return w.hidden(depth)
+	case params && !w.params:
+		w.params = true
+		err := w.value(depth + 1)
+		w.params = false
+		return err
+	default:
 		return w.value(depth + 1)
 	}
+}
+
+// param walks over a string within OS parameters.
+func (w *rewriter) param() error {
+	start, out, copied := w.pos, len(w.out), w.copied
+	if err := w.text(); err != nil {
+		w.cut = start
+		return err
+	}
+	if secretValue(w.in[start:w.pos]) {
+		w.out, w.copied = w.out[:out], copied
+		w.edit(start, w.pos, `"`+redacted+`"`)
+	}
+	return nil
+}
+
+// judge says whether the value of a name is hidden, and whether the name is
+// that of OS parameters.
+func (w *rewriter) judge(name []byte) (hide, params bool) {
+	if !w.redact {
+		return false, false
+	}
+	hide, params = w.list.isSecret(name)
+	return hide || w.params && isSecretParam(name), params
+}
+
+// hidden walks over a value that is replaced as a whole.
+func (w *rewriter) hidden(depth int) error {
 	start, out, copied := w.pos, len(w.out), w.copied
 	if err := w.value(depth + 1); err != nil {
+		w.cut = start
 		return err
 	}
 	switch string(w.in[start:w.pos]) {

@@ -41,6 +41,9 @@ type metrics struct {
 	clockSteps      *prometheus.CounterVec
 	clockImpossible prometheus.Counter
 	clockStamps     *family
+
+	backfillDone                     prometheus.Gauge
+	backfillChecked, backfillChanged prometheus.Counter
 }
 
 // newMetrics makes the metrics and registers them; reg may be nil.
@@ -102,6 +105,13 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		takeovers: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ganeti_updater_lease_takeovers_total", Help: "Clusters taken over from updaters that were not heard of any more.",
 		}),
+		backfillDone: single("backfill_done", "Whether the rows that earlier versions stored are brought up to date."),
+		backfillChecked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ganeti_updater_backfill_checked_total", Help: "Stored rows that were compared with what this version would store.",
+		}),
+		backfillChanged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ganeti_updater_backfill_changed_total", Help: "Stored rows that were brought up to what this version stores.",
+		}),
 	}
 	// An alert may look for the absence of each.
 	for _, result := range []string{"answered", "patient", "given_up"} {
@@ -133,7 +143,7 @@ func (m *metrics) families() []*family {
 
 func (m *metrics) collectors() []prometheus.Collector {
 	all := []prometheus.Collector{m.duration, m.places, m.probes, m.crowded, m.databaseUp, m.leases, m.replicas, m.takeovers,
-		m.clockOffset, m.clockSteps, m.clockImpossible}
+		m.clockOffset, m.clockSteps, m.clockImpossible, m.backfillDone, m.backfillChecked, m.backfillChanged}
 	for _, f := range m.families() {
 		all = append(all, f)
 	}
@@ -142,6 +152,15 @@ func (m *metrics) collectors() []prometheus.Collector {
 
 // impossible shows how many times on record of a cluster cannot be.
 func (m *metrics) impossible(cluster string, n int) { m.clockStamps.set(float64(n), cluster) }
+
+// backfilled counts one batch of rows of earlier versions.
+func (m *metrics) backfilled(step db.BackfillStep) {
+	m.backfillChecked.Add(float64(step.Checked))
+	m.backfillChanged.Add(float64(step.Changed))
+	if step.Done {
+		m.backfillDone.Set(1)
+	}
+}
 
 // share counts one heartbeat.
 func (m *metrics) share(s db.Shares) {

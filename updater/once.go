@@ -38,5 +38,8 @@ func (u *Updater) Once(ctx context.Context, names []string, progress func(cluste
 	if err := g.Wait(); err != nil {
 		return results, fmt.Errorf("refreshing %d clusters: %w", len(chosen), err)
 	}
+	bounded, end := context.WithTimeout(ctx, onceBackfill)
+	defer end()
+	u.backfill(bounded)
 	return results, nil
 }

@@ -28,6 +28,9 @@ func (u *Updater) Run(ctx context.Context) error {
 	defer abandon()
 	stopHeart := u.startHeart(ctx)
 	defer stopHeart()
+	var behind sync.WaitGroup
+	behind.Go(func() { u.backfill(ctx) })
+	defer behind.Wait()
 	s := u.newScheduler(ctx, work)
 	s.sync()
 	s.beat()

@@ -84,6 +84,8 @@ type Options struct {
 	Hash func(ganeti.Settings) (string, error)
 	// Retain, when set, is told which hashes are in use, so that clients of other settings can be forgotten.
 	Retain func(hashes []string)
+	// Backfill brings a batch of stored rows up to what this version stores; *db.Store's, or nil for none.
+	Backfill func(ctx context.Context) (db.BackfillStep, error)
 	// Redact says whose values are replaced before an object is stored; nil is the built-in list of secret names.
 	Redact *ganeti.Redactor
 	// Clusters to refresh; [Updater.Reload] replaces them.

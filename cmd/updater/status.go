@@ -51,7 +51,21 @@ func (a *app) status(ctx context.Context) (err error) {
 	if a.jsonOutput {
 		return a.printJSON(statusToJSON(clusters, paces, clocks, now))
 	}
-	return a.printStatus(clusters, paces, clocks, now)
+	behind, err := store.Backfills(ctx)
+	if err != nil {
+		return fail(err)
+	}
+	if err := a.printStatus(clusters, paces, clocks, now); err != nil {
+		return err
+	}
+	for _, p := range behind {
+		err := a.printf("stored rows of an earlier version: %s is being brought up to date, %s rows looked at, %s changed\n",
+			p.Part, humanize.Comma(p.Checked), humanize.Comma(p.Changed))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // openCache opens the database for reading, and insists that there is something to read.

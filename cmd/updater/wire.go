@@ -29,7 +29,13 @@ func (a *app) openStore(ctx context.Context, c *config.Config) (*db.Store, error
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{MaxConns: updater.Connections(c.Concurrency) + apiConns + 2, OwnerTags: owners})
+	redact, err := redactor(c)
+	if err != nil {
+		return nil, err
+	}
+	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{
+		MaxConns: updater.Connections(c.Concurrency) + apiConns + 2, OwnerTags: owners, Remake: updater.NewRemaker(redact),
+	})
 	if err != nil {
 		return nil, fail(err)
 	}
@@ -74,13 +80,14 @@ func updaterOptions(c *config.Config, store *db.Store) (updater.Options, error) 
 	if err != nil {
 		return updater.Options{}, &exitError{exitUsage, err}
 	}
-	redact, err := ganeti.NewRedactor(c.Redact...)
+	redact, err := redactor(c)
 	if err != nil {
-		return updater.Options{}, &exitError{exitUsage, fmt.Errorf("redact: %w", err)}
+		return updater.Options{}, err
 	}
 	return updater.Options{
-		Store:  store,
-		Redact: redact,
+		Store:    store,
+		Backfill: store.Backfill,
+		Redact:   redact,
 		Connect: func(s ganeti.Settings) (updater.Source, error) {
 			return pool.Get(s)
 		},
@@ -96,6 +103,15 @@ func updaterOptions(c *config.Config, store *db.Store) (updater.Options, error) 
 		RetentionChanges: c.RetentionChanges,
 		Lease:            c.Lease,
 	}, nil
+}
+
+// redactor knows the names of secret values.
+func redactor(c *config.Config) (*ganeti.Redactor, error) {
+	redact, err := ganeti.NewRedactor(c.Redact...)
+	if err != nil {
+		return nil, &exitError{exitUsage, fmt.Errorf("redact: %w", err)}
+	}
+	return redact, nil
 }
 
 // clusters turns the configured clusters into what the engine refreshes. A disabled one is left out: it freezes.

@@ -28,7 +28,7 @@ GRANT USAGE ON SCHEMA public TO ganeti_reader;
 -- What an older version of this file, or somebody in a hurry, granted beyond the list goes.
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM ganeti_reader;
 GRANT SELECT ON vms, cluster_status, cluster_usage, virtual_machines, nodes, node_groups, networks, jobs, changes, permissions,
-    freshness, quarantine, change_log, change_epochs, withheld_removals TO ganeti_reader;
+    freshness, quarantine, change_log, change_epochs, withheld_removals, backfills TO ganeti_reader;
 GRANT SELECT (id, name, uuid, rapi_host, rapi_port, rapi_username, credentials_hash, enabled, source, ganeti_name,
     software_version, master_node, tags, info, observed_at) ON clusters TO ganeti_reader;
 
