@@ -229,7 +229,7 @@ func TestCopyTo_Refuses(t *testing.T) {
 		}
 		busy := dbtest.Postgres(t)
 		must(busy.Writer().ExecContext(t.Context(),
-			"INSERT INTO replicas VALUES ('r', 'h1', 1, now(), now() + interval '1 hour')"))(t)
+			"INSERT INTO replicas VALUES ('r', 'h1', 1, now(), now() + interval '20 seconds')"))(t)
 		if _, err := from.CopyTo(t.Context(), busy); !errors.Is(err, db.ErrRefreshed) {
 			t.Errorf("into a database of a living updater: %v", err)
 		}
