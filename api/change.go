@@ -182,7 +182,7 @@ func (s *service) look(ctx context.Context, f db.ChangeFilter) ([]db.Change, int
 }
 
 // goneProblem is the answer to a cursor from which the log cannot be read on.
-type goneProblem struct {
+type goneProblem struct { //nolint:errname // the problems of this package are named so
 	huma.ErrorModel
 	Oldest string `json:"oldest" doc:"The cursor of the oldest entry that is kept; after=0 begins with that one"`
 }

@@ -11,7 +11,7 @@ import (
 
 // A value that finds nothing because there is no such thing is answered with a warning, that names the nearest one that the
 // caller may see and nothing else.
-func TestAPI_WarnsOfMisspeltValues(t *testing.T) {
+func TestAPI_WarnsOfMisspeltValues(t *testing.T) { //nolint:misspell // that is what it is about
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		r := newRig(t, s, tokenFile(), nil)

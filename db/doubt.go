@@ -127,15 +127,15 @@ func (v askedValue) listed() bool {
 // doubt is what to say of a value that no list of words has; "" when it is a good one.
 func (s *Store) doubt(ctx context.Context, v askedValue) (string, error) {
 	shown := shorten(v.value)
-	switch v.from {
+	switch v.from { //nolint:exhaustive // the others have words, or are looked up
 	case ofIPs:
 		if _, err := netip.ParseAddr(v.value); err != nil {
-			return fmt.Sprintf("%q is no IP address", shown), nil
+			return fmt.Sprintf("%q is no IP address", shown), nil //nolint:nilerr // it is the finding
 		}
 		return "", nil
 	case ofMACs:
 		if _, err := net.ParseMAC(v.value); err != nil {
-			return fmt.Sprintf("%q is no MAC address", shown), nil
+			return fmt.Sprintf("%q is no MAC address", shown), nil //nolint:nilerr // it is the finding
 		}
 		return "", nil
 	}
