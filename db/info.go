@@ -115,8 +115,10 @@ func clusterRules() infoRules {
 	return infoRules{
 		leftOut: map[string]bool{"mtime": true},
 		copies: []infoCopy{
-			{key: "name", column: "ganeti_name"}, {key: "software_version", column: "software_version"},
-			{key: "master", column: "master_node"}, {key: "tags", column: "tags"},
+			{key: "name", column: "ganeti_name"},
+			{key: "software_version", column: "software_version"},
+			{key: "master", column: "master_node"},
+			{key: "tags", column: "tags"},
 		},
 	}
 }

@@ -64,7 +64,7 @@ func (a *applier) newer(ctx context.Context, ticket int64) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("reading the last ticket: %w", err)
 	}
-	defer rows.Close() //nolint:errcheck // what was read is checked
+	defer rows.Close()
 	for rows.Next() {
 		if err := rows.Scan(&a.drawn); err != nil {
 			return false, fmt.Errorf("reading the last ticket: %w", err)

@@ -52,12 +52,13 @@ func (f *flights) run(key string, now *flight) {
 		now.call()
 		f.mu.Lock()
 		next := now.next
-		if next == nil {
+		switch {
+		case next == nil:
 			delete(f.running, key)
-		} else if now.err != nil && clusterWide(now.err) {
+		case now.err != nil && clusterWide(now.err):
 			next.err = now.err
 			delete(f.running, key)
-		} else {
+		default:
 			f.running[key] = next
 		}
 		f.mu.Unlock()

@@ -88,7 +88,7 @@ func run(ctx context.Context, parallel int) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	fmt.Println(t.Render())
+	fmt.Fprintln(os.Stdout, t.Render())
 	if bad > 0 {
 		return fmt.Errorf("%d scenes went wrong", bad)
 	}
