@@ -112,7 +112,7 @@ func placeholder(k config.Key) string {
 		"clusters[].tls.server_name": "x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].tls.min_version": "1.3", "redact": "x",
 		"clusters[].enabled": "true",
 	}
-	byType := map[string]string{"schedule": "@hourly", "schedule or off": "@hourly", "number": "6", "duration": "6s", "size": "6MiB", "share or off": "off"}
+	byType := map[string]string{"schedule": "@hourly", "schedule or off": "@hourly", "number": "6", "duration": "6s", "duration or off": "off", "size": "6MiB", "share or off": "off"}
 	if text, found := byPath[k.Path]; found {
 		return text
 	}
@@ -126,7 +126,7 @@ func strip(c *config.Config) any {
 		B []string
 	}
 	p := plain{A: []any{
-		c.DatabaseURL, c.Schedule, c.Schedules, c.RefreshBudget, c.Concurrency, c.Listen, c.API, c.MaxAge, c.Retention, c.Lease, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.Redact, c.OwnerTags, c.Log,
+		c.DatabaseURL, c.Schedule, c.Schedules, c.RefreshBudget, c.Concurrency, c.Listen, c.API, c.MaxAge, c.Retention, c.RetentionChanges, c.Lease, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.Redact, c.OwnerTags, c.Log,
 	}}
 	for _, cl := range c.Clusters {
 		p.B = append(p.B, fmt.Sprint(cl.Name, cl.RAPI, cl.Username, cl.PasswordFile, cl.PasswordEnv, cl.TLS, cl.Schedule, cl.Schedules,
