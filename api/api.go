@@ -133,7 +133,7 @@ func newHandler(o Options) (h http.Handler, s *service, err error) {
 		answer(w, err)
 		if err == nil && o.Warnings != nil {
 			for _, why := range o.Warnings() {
-				fmt.Fprintf(w, "warning: %s\n", printable(why)) //nolint:errcheck // as in answer
+				fmt.Fprintf(w, "warning: %s\n", printable(why))
 			}
 		}
 	})

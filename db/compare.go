@@ -137,6 +137,7 @@ func (a *applier) note(op Op, id int64, base *Object, fields map[string]FieldCha
 		a.out.Removed++
 	case OpRestored:
 		a.out.Restored++
+	case OpPurged: // an outcome tells of what an answer shows, which no purge follows from
 	}
 	change := Change{
 		ClusterID: a.snap.ClusterID, Kind: a.snap.Kind, ObjectID: id, UUID: base.UUID, Name: base.Name, Op: op,

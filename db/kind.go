@@ -36,15 +36,19 @@ func kindTables() []kindTable {
 			"pnode": "primary_node", "snodes": "secondary_nodes", "oper_ram": "oper_memory_mib",
 		}},
 		// A node's single answer has secondary_ip, the bulk answer does not. spfree is dfree, of the pool.
-		{kind: KindNode, name: "nodes", zero: func() Row { return new(Node) },
+		{
+			kind: KindNode, name: "nodes", zero: func() Row { return new(Node) },
 			derived: []string{"pinst_list", "sinst_list", "secondary_ip", "spfree"},
 			copies: map[string]string{
 				"group.uuid": "group_uuid", "pip": "primary_ip", "sip": "secondary_ip", "mtotal": "memory_total_mib", "mfree": "memory_free_mib",
 				"mnode": "memory_node_mib", "dtotal": "disk_total_mib", "dfree": "disk_free_mib", "ctotal": "cpus", "csockets": "cpu_sockets",
 				"cnodes": "cpu_nodes", "cnos": "cpus_reserved", "pinst_cnt": "primary_instances", "sinst_cnt": "secondary_instances",
-			}},
-		{kind: KindGroup, name: "node_groups", zero: func() Row { return new(Group) }, derived: []string{"node_list"},
-			copies: map[string]string{"node_cnt": "node_count"}},
+			},
+		},
+		{
+			kind: KindGroup, name: "node_groups", zero: func() Row { return new(Group) }, derived: []string{"node_list"},
+			copies: map[string]string{"node_cnt": "node_count"},
+		},
 		{kind: KindNetwork, name: "networks", zero: func() Row { return new(Network) }, derived: []string{"inst_list", "map"}},
 		{kind: KindJob, name: "jobs", zero: func() Row { return new(Job) }},
 	}

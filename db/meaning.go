@@ -3,8 +3,6 @@ package db
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"math/big"
 	"strconv"
 	"strings"
@@ -248,20 +246,6 @@ func shortNumber(s string) (*big.Rat, bool) {
 		return nil, false
 	}
 	return new(big.Rat).SetString(s)
-}
-
-// decodeJSON keeps numbers as they are spelled.
-func decodeJSON(text []byte) (any, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("data after the value")
-	}
-	return v, nil
 }
 
 func decodeFields(text JSON) (map[string]FieldChange, error) {

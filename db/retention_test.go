@@ -23,10 +23,7 @@ func TestPurgeChanges(t *testing.T) {
 			t.Errorf("%d entries deleted that are not older", n)
 		}
 		cut := all[len(all)-1].RecordedAt.Add(time.Microsecond)
-		for { // the next entry's time is a later one
-			if time.Now().After(cut.Add(time.Millisecond)) {
-				break
-			}
+		for !time.Now().After(cut.Add(time.Millisecond)) { //nolint:revive // the next entry's time is a later one
 		}
 		apply(t, s, snapshot(id, 1, 3, 1))
 		if n := must(s.PurgeChanges(t.Context(), cut))(t); n != 2500 {

@@ -14,7 +14,7 @@ import (
 
 // oddTags are lists of tags around what an index takes: words of 2,047 bytes, and a megabyte of them.
 func oddTags() []db.List {
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // not secret
+	rng := rand.New(rand.NewPCG(1, 2))
 	text := func(n int) string {
 		b := make([]byte, n)
 		for i := range b {
@@ -30,8 +30,15 @@ func oddTags() []db.List {
 		return l
 	}
 	all := []db.List{
-		{"short"}, nil, {""}, {"", "owner:empty"}, {"\x01"}, {"\x01long", "\x02"}, {`o'b\c`},
-		{strings.Repeat("x", 10_006)}, {"owner:" + strings.Repeat("x", 10_000), "short"},
+		{"short"},
+		nil,
+		{""},
+		{"", "owner:empty"},
+		{"\x01"},
+		{"\x01long", "\x02"},
+		{`o'b\c`},
+		{strings.Repeat("x", 10_006)},
+		{"owner:" + strings.Repeat("x", 10_000), "short"},
 		many(2000, 1000), many(10_000, 90), many(5000, 4), slices.Repeat(db.List{"same:" + text(1000)}, 3000),
 	}
 	for _, n := range []int{2045, 2046, 2047, 2048, 2049, 2100} {

@@ -48,9 +48,8 @@ func (r *infoRules) undo(row Past, c *Change) (Past, error) {
 			row[name] = f.Old
 		}
 	}
-	var err error
-	row[wholeInfo], err = undoPointers(row[wholeInfo], c.Fields)
-	return row, err
+	row[wholeInfo] = undoPointers(row[wholeInfo], c.Fields)
+	return row, nil
 }
 
 // undoCopies gives info the old values of columns where those alone are told.
@@ -72,7 +71,7 @@ func (r *infoRules) undoCopies(row Past, fields map[string]FieldChange) {
 
 // undoPointers gives a value its old parts. Elements that came at the end of a list go before others return there, the last
 // one first; those that went return in order.
-func undoPointers(value any, fields map[string]FieldChange) (any, error) {
+func undoPointers(value any, fields map[string]FieldChange) any {
 	paths := slices.DeleteFunc(slices.Collect(maps.Keys(fields)), func(name string) bool { return !isPointer(name) })
 	slices.SortFunc(paths, func(a, b string) int {
 		goes, also := fields[a].Old == Absent, fields[b].Old == Absent
@@ -87,7 +86,7 @@ func undoPointers(value any, fields map[string]FieldChange) (any, error) {
 	for _, path := range paths {
 		value = undoAt(value, tokens(path), fields[path].Old)
 	}
-	return value, nil
+	return value
 }
 
 func rank(goes bool) int {

@@ -79,8 +79,8 @@ func Parse(raw string) (*Address, error) {
 	} else {
 		rest = ""
 	}
-	query := ""
-	a.path, query, _ = strings.Cut(rest, "?")
+	path, query, _ := strings.Cut(rest, "?")
+	a.path = path
 	// A second @, or one elsewhere, is part of a password that was cut in two.
 	if strings.Contains(rest, "@") || strings.Count(a.authority, "@") > 1 {
 		return nil, ErrMalformed
@@ -88,7 +88,10 @@ func Parse(raw string) (*Address, error) {
 	if err := a.readParameters(query); err != nil {
 		return nil, err
 	}
-	return a, a.read(query)
+	if err := a.read(query); err != nil {
+		return nil, err
+	}
+	return a, nil
 }
 
 // read makes the URL of the driver and looks at user, hosts and database.

@@ -212,7 +212,7 @@ type countingReader struct {
 func (r *countingReader) Read(p []byte) (int, error) {
 	n, err := r.turn.read(r.ctx, r.r, p)
 	r.n += int64(n)
-	if err == nil || err == io.EOF {
+	if err == nil || err == io.EOF { //nolint:errorlint // a reader gives io.EOF bare
 		return n, err
 	}
 	if r.want >= 0 {

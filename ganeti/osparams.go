@@ -19,6 +19,8 @@ func isOSParams(name []byte) bool {
 
 // harmless are parts of names that look like a secret's and are none. They are
 // taken out before the rest is judged: keymap_password is a secret all the same.
+//
+//nolint:gochecknoglobals // made once: it is asked for each parameter of each object
 var harmless = strings.NewReplacer(
 	"passthrough", "", "pass_through", "", "bypass", "", "compass", "", "passive", "", "passenger", "",
 	"passwordless", "", "password_login", "", "password_authentication", "", "password_policy", "",
@@ -33,6 +35,8 @@ var harmless = strings.NewReplacer(
 )
 
 // secretParts give a name away wherever they stand in it.
+//
+//nolint:gochecknoglobals // likewise, and never changed
 var secretParts = []string{
 	"pass", "pwd", "pswd", "secret", "token", "cred", "hash", "psk", "key", "salt", "crypt", "luks", "shadow",
 	"cookie", "kennwort", "geheim", "contrasen", "senha", "user_data", "userdata", "cloud_config", "cloud_init",

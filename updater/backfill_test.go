@@ -1,6 +1,7 @@
 package updater_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,7 +67,6 @@ func (r *rig) dump() string {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		defer rows.Close()
 		for rows.Next() {
 			values, err := rows.SliceScan()
 			if err != nil {
@@ -80,7 +80,7 @@ func (r *rig) dump() string {
 			}
 			fmt.Fprintln(&b, table)
 		}
-		if err := rows.Err(); err != nil {
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			r.t.Fatal(err)
 		}
 	}
@@ -132,6 +132,7 @@ func (r *rig) columns() map[string]string {
 func TestBackfill(t *testing.T) {
 	t.Parallel()
 	eachRemaking(t, func(t *testing.T, s *db.Store) {
+		t.Helper()
 		r := newRig(t, s, rapisim.Options{VMs: 600, Nodes: 5, Jobs: 20}, "prod")
 		r.mustRefresh("prod")
 		want := r.columns()
@@ -211,6 +212,7 @@ func TestBackfill_ResumesAndSharesTheWork(t *testing.T) {
 func TestBackfill_NoEntriesMeanwhile(t *testing.T) {
 	t.Parallel()
 	eachRemaking(t, func(t *testing.T, s *db.Store) {
+		t.Helper()
 		r := newRig(t, s, rapisim.Options{VMs: 20, Nodes: 5, Jobs: 20}, "prod")
 		r.mustRefresh("prod")
 		r.age()

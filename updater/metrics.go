@@ -142,8 +142,10 @@ func (m *metrics) families() []*family {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	all := []prometheus.Collector{m.duration, m.places, m.probes, m.crowded, m.databaseUp, m.leases, m.replicas, m.takeovers,
-		m.clockOffset, m.clockSteps, m.clockImpossible, m.backfillDone, m.backfillChecked, m.backfillChanged}
+	all := []prometheus.Collector{
+		m.duration, m.places, m.probes, m.crowded, m.databaseUp, m.leases, m.replicas, m.takeovers,
+		m.clockOffset, m.clockSteps, m.clockImpossible, m.backfillDone, m.backfillChecked, m.backfillChanged,
+	}
 	for _, f := range m.families() {
 		all = append(all, f)
 	}

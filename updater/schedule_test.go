@@ -18,9 +18,9 @@ import (
 )
 
 // fakeUpdater makes an engine over a fake store and clusters whose first answer is given.
-func fakeUpdater(t *testing.T, names []string, concurrency int, info func(context.Context) (ganeti.Answer, error)) *updater.Updater {
+func fakeUpdater(t *testing.T, names []string, info func(context.Context) (ganeti.Answer, error)) *updater.Updater {
 	t.Helper()
-	u, err := updater.New(t.Context(), fakeOptions(names, concurrency, info))
+	u, err := updater.New(t.Context(), fakeOptions(names, 1, info))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestRun_BacksOffFromAFailingCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tries []time.Duration
 		began := time.Now()
-		u := fakeUpdater(t, []string{"prod"}, 1, func(context.Context) (ganeti.Answer, error) {
+		u := fakeUpdater(t, []string{"prod"}, func(context.Context) (ganeti.Answer, error) {
 			tries = append(tries, time.Since(began).Round(time.Second))
 			return ganeti.Answer{}, errDown
 		})
@@ -144,7 +144,7 @@ func TestRun_StopsWithinItsGrace(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				var seen error
-				u := fakeUpdater(t, []string{"prod"}, 1, func(ctx context.Context) (ganeti.Answer, error) {
+				u := fakeUpdater(t, []string{"prod"}, func(ctx context.Context) (ganeti.Answer, error) {
 					select {
 					case <-time.After(tt.answers):
 					case <-ctx.Done():
@@ -222,7 +222,7 @@ func TestReload_AddsAndDropsClustersOfARunningEngine(t *testing.T) {
 
 func TestRefresh_ContainsAPanic(t *testing.T) {
 	t.Parallel()
-	u := fakeUpdater(t, []string{"prod", "other"}, 1, func(context.Context) (ganeti.Answer, error) { panic("boom") })
+	u := fakeUpdater(t, []string{"prod", "other"}, func(context.Context) (ganeti.Answer, error) { panic("boom") })
 	for range 2 { // the second proves that the first gave its turn back
 		r, err := u.Refresh(t.Context(), "prod", updater.RefreshOptions{All: true})
 		if err != nil {
@@ -236,7 +236,7 @@ func TestRefresh_ContainsAPanic(t *testing.T) {
 
 func TestRefresh_UnknownCluster(t *testing.T) {
 	t.Parallel()
-	u := fakeUpdater(t, []string{"prod"}, 1, nil)
+	u := fakeUpdater(t, []string{"prod"}, nil)
 	if _, err := u.Refresh(t.Context(), "prd", updater.RefreshOptions{}); !errors.Is(err, updater.ErrUnknownCluster) {
 		t.Errorf("refreshing a cluster that is not configured = %v, want ErrUnknownCluster", err)
 	}

@@ -38,9 +38,17 @@ func TestDatabaseURL_PasswordIsNowhere(t *testing.T) {
 			}
 			updater.Execute(t.Context(), []string{"check"}, []string{"UPDATER_CONFIG=/dev/null", "UPDATER_DATABASE_URL=" + url}, &out, &out)
 			for _, args := range [][]string{
-				{"check", "--database", url}, {"check", url}, {url}, {"--once", url}, {"--once=" + url}, {"--databse=" + url}, {"--log-level", url},
-				{"db", "copy", "--from", url, "--to", "sqlite:" + file + ".db"}, {"db", "copy", "--from", "sqlite:" + file, "--to", url},
-				{"vms", "--limit", url}, {"trust", url},
+				{"check", "--database", url},
+				{"check", url},
+				{url},
+				{"--once", url},
+				{"--once=" + url},
+				{"--databse=" + url},
+				{"--log-level", url},
+				{"db", "copy", "--from", url, "--to", "sqlite:" + file + ".db"},
+				{"db", "copy", "--from", "sqlite:" + file, "--to", url},
+				{"vms", "--limit", url},
+				{"trust", url},
 			} {
 				updater.Execute(t.Context(), append([]string{"--config", "/dev/null"}, args...), nil, &out, &out)
 			}

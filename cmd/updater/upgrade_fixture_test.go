@@ -20,8 +20,6 @@ import (
 // The dumps in testdata/upgrade are databases as an older release left them. Write them anew with its program:
 //
 //	go test ./cmd/updater -run '^TestUpgrade_Fixture$' -older /path/to/the/older/updater
-//
-//nolint:gochecknoglobals // flags of a test
 var older = flag.String("older", "", "`program` of the release to upgrade from; writes testdata/upgrade anew")
 
 const (
@@ -48,7 +46,7 @@ func newCanned(t *testing.T, answers map[string]json.RawMessage) *canned {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		w.Write(body) //nolint:errcheck,gosec // a client that has gone is what the test sees
+		w.Write(body) //nolint:errcheck // a client that has gone is what the test sees
 	}))
 	t.Cleanup(c.Close)
 	return c
@@ -122,7 +120,7 @@ func live(t *testing.T, database string) {
 
 func write(t *testing.T, name string, content []byte) {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(upgradeFolder, name), content, 0o644); err != nil { //nolint:gosec // a file of the repository
+	if err := os.WriteFile(filepath.Join(upgradeFolder, name), content, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

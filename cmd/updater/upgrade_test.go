@@ -3,6 +3,7 @@ package main_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -140,7 +141,7 @@ func (u upgraded) rows() map[string][]string {
 			}
 			all[table] = append(all[table], fmt.Sprint(values...))
 		}
-		if err := found.Err(); err != nil {
+		if err := errors.Join(found.Err(), found.Close()); err != nil {
 			u.t.Fatal(err)
 		}
 		slices.Sort(all[table])

@@ -174,8 +174,8 @@ func (h *history) fits(c db.Change) bool {
 	case db.OpCreated:
 		fits = !h.created
 		h.created, h.live = true, true
-	case db.OpRestored:
-		return false // no VM of the simulator returns
+	case db.OpRestored, db.OpPurged:
+		return false // no VM of the simulator returns, and none is purged
 	case db.OpRemoved:
 		fits = h.live
 		h.live = false

@@ -33,14 +33,14 @@ func BuildShifted(ctx context.Context, pkg, folder string) (string, error) {
 		return "", fmt.Errorf("asking for Go's sources: %w", err)
 	}
 	sources := filepath.Join(strings.TrimSpace(string(goroot)), "src", "time")
-	original, err := os.ReadFile(filepath.Join(sources, "time.go"))
+	original, err := os.ReadFile(filepath.Join(sources, "time.go")) //nolint:gosec // of the toolchain
 	if err != nil {
 		return "", fmt.Errorf("reading Go's sources: %w", err)
 	}
 	const asks = "sec, nsec, mono := runtimeNow()\n"
 	head, now, found := strings.Cut(string(original), "func Now() Time {\n")
 	if !found || strings.Count(now, asks) == 0 {
-		return "", errors.New("Go's time.Now is written otherwise in this version: mend BuildShifted in test/trial/clock.go")
+		return "", errors.New("time.Now of Go is written otherwise in this version: mend BuildShifted in test/trial/clock.go")
 	}
 	changed := head + "func Now() Time {\n" + strings.Replace(now, asks, asks+"\tsec += trialOffset.Load()\n", 1)
 	overlay := map[string]map[string]string{"Replace": {
@@ -72,7 +72,10 @@ type Clock struct{ file string }
 // NewClock makes a clock that goes right; its file goes into folder.
 func NewClock(folder, name string) (*Clock, error) {
 	c := &Clock{file: filepath.Join(folder, name+".clock")}
-	return c, c.Shift(0)
+	if err := c.Shift(0); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // Env is what a program's environment needs.
