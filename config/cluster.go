@@ -47,6 +47,8 @@ type Cluster struct {
 	// secret gives the password of a stored cluster that has it in the database; problem is what is wrong with such a one.
 	secret  func() (ganeti.Secret, error)
 	problem error
+	// warning is what else is to be said of such a one.
+	warning string
 }
 
 // TLS says how RAPI's certificate is checked. At most one of the pin, the CA file and InsecureSkipVerify is given; none

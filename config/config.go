@@ -80,6 +80,10 @@ type Config struct {
 	// that share a database need the same one, or each would replace the hashes of the other.
 	SecretKeyFile string `koanf:"secret_key_file"`
 
+	// PasswordDir is the directory below which the password files of clusters kept in the database must lie; see
+	// Config.ReadStoredPassword. Default: that of the configuration file, else none.
+	PasswordDir string `koanf:"password_dir"`
+
 	// Redact are names of fields whose values are not stored, beside the built-in ones; see ganeti.NewRedactor. Default: none.
 	Redact []string `koanf:"redact"`
 

@@ -24,7 +24,7 @@ const (
 func other(tb testing.TB, k config.Key) string {
 	tb.Helper()
 	byPath := map[string]string{
-		"database_url": "sqlite:other.db", "listen": "[::1]:1", "secret_key_file": "/key", "log.level": "debug", "log.format": "json",
+		"database_url": "sqlite:other.db", "listen": "[::1]:1", "secret_key_file": "/key", "password_dir": "/secrets", "log.level": "debug", "log.format": "json",
 		"timeouts.total": "100s", "clusters[].timeouts.total": "100s",
 		"api.enabled": "false", "api.tokens_file": "/tokens",
 		"owner_tags.pattern": "(.*):owner", "owner_tags.permission": "admin",
@@ -109,7 +109,7 @@ func placeholder(k config.Key) string {
 		"owner_tags.pattern": "(x)", "owner_tags.permission": "x",
 		"clusters[].name": "x", "clusters[].rapi": "https://x", "clusters[].username": "x", "clusters[].password_file": "/x",
 		"clusters[].password_env": "X", "clusters[].tls.pin_sha256": strings.Repeat("0", 64), "clusters[].tls.ca_file": "/dev/zero",
-		"clusters[].tls.server_name": "x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].tls.min_version": "1.3", "redact": "x",
+		"clusters[].tls.server_name": "x", "password_dir": "/x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].tls.min_version": "1.3", "redact": "x",
 		"clusters[].enabled": "true",
 	}
 	byType := map[string]string{"schedule": "@hourly", "schedule or off": "@hourly", "number": "6", "duration": "6s", "duration or off": "off", "size": "6MiB", "share or off": "off"}

@@ -83,6 +83,11 @@ func readPassword(path string) (ganeti.Secret, error) {
 	if err != nil {
 		return "", fmt.Errorf("password_file: %w", err)
 	}
+	return onePassword(path, content)
+}
+
+// onePassword takes the one line of a password file.
+func onePassword(path string, content []byte) (ganeti.Secret, error) {
 	password := trimNewline(string(content))
 	switch {
 	case password == "":

@@ -44,7 +44,7 @@ func TestConfig_Adopt_Refuses(t *testing.T) {
 	t.Parallel()
 	c := load(t, options(t, ""))
 	good := func(edit func(*config.Stored)) config.Stored {
-		s := config.Stored{Name: "prod", RAPI: "https://rapi", Username: "gwm", PasswordFile: "/pw"}
+		s := config.Stored{Name: "prod", RAPI: "https://rapi", Username: "gwm", Password: func() (ganeti.Secret, error) { return "pw", nil }}
 		edit(&s)
 		return s
 	}
@@ -64,7 +64,10 @@ func TestConfig_Adopt_Refuses(t *testing.T) {
 		{"a password in the address", good(func(s *config.Stored) { s.RAPI = "https://u:hunter2@rapi" }), "rapi:"},
 		{"a pin that is none", good(func(s *config.Stored) { s.TLS.PinSHA256 = "xx" }), "pin:"},
 		{"a schedule that is none", good(func(s *config.Stored) { s.Schedule = "often" }), "schedule:"},
-		{"no password", good(func(s *config.Stored) { s.PasswordFile = "" }), "no password"},
+		{"no password", good(func(s *config.Stored) { s.Password = nil }), "no password"},
+		{"a file that nothing vouches for", good(func(s *config.Stored) { s.PasswordFile, s.Password = "/pw", nil }), "nothing vouches"},
+		{"an unchecked certificate", good(func(s *config.Stored) { s.TLS.InsecureSkipVerify = true }), "only the configuration file"},
+		{"a version of TLS that is none", good(func(s *config.Stored) { s.TLS.MinVersion = "1.4" }), "tls_min_version"},
 		{"no user", good(func(s *config.Stored) { s.Username = "" }), "no username"},
 		{"two ways to check", good(func(s *config.Stored) { s.TLS = config.TLS{PinSHA256: pin, InsecureSkipVerify: true} }), "tls"},
 	} {

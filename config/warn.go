@@ -42,6 +42,9 @@ func (c *Config) clusterWarnings() []string {
 			w = append(w, fmt.Sprintf("INSECURE: cluster %s is asked without checking its certificate (tls.insecure_skip_verify); whoever is "+
 				"on the way can read the password and forge the answers; use tls.pin_sha256, which `updater trust` prints", cl.Name))
 		}
+		if cl.warning != "" {
+			w = append(w, cl.warning)
+		}
 		w = append(w, sharedAddress(addresses, cl)...)
 		w = append(w, outdatedTLS(cl)...)
 		w = append(w, c.slowerThanMaxAge(cl)...)

@@ -27,26 +27,37 @@ var (
 
 // StoredCluster is a cluster whose settings are kept in the database.
 type StoredCluster struct {
+	// ID is the row's. It is given by the database, and is what seals are bound to.
+	ID   int64  `db:"id"`
 	Name string `db:"name"`
 	// RAPIURL holds one address, or several separated by commas.
 	RAPIURL  string `db:"rapi_url"`
 	Username string `db:"rapi_username"`
 	// At most one of PasswordSealed, a ciphertext that this package does not understand, and PasswordFile is set.
-	PasswordSealed     string `db:"password_sealed"`
-	PasswordFile       string `db:"password_file"`
+	PasswordSealed string `db:"password_sealed"`
+	PasswordFile   string `db:"password_file"`
+	// SettingsSealed is beside PasswordFile what PasswordSealed is without: a ciphertext of the settings.
+	SettingsSealed     string `db:"settings_sealed"`
 	PinSHA256          string `db:"tls_pin_sha256"`
 	CAFile             string `db:"tls_ca_file"`
 	ServerName         string `db:"tls_server_name"`
 	InsecureSkipVerify bool   `db:"tls_insecure"`
+	MinVersion         string `db:"tls_min_version"`
 	// Schedule is "" for that of the configuration.
 	Schedule string `db:"schedule"`
 	Enabled  bool   `db:"enabled"`
+	// CredentialsHash is what the updater has recorded of the settings that it used last; see [Cluster].
+	CredentialsHash string `db:"credentials_hash"`
 }
 
-const selectStored = `
-SELECT name, rapi_url, rapi_username, password_sealed, password_file, tls_pin_sha256, tls_ca_file, tls_server_name,
-       tls_insecure, schedule, enabled
-FROM clusters WHERE source = '` + SourceDatabase + `'`
+// selectOldStored is for a database that migration 0009 has not reached, which only check looks into.
+const (
+	selectOldStored = `
+SELECT id, name, rapi_url, rapi_username, password_sealed, password_file, tls_pin_sha256, tls_ca_file, tls_server_name,
+       tls_insecure, schedule, enabled, credentials_hash`
+	fromStored   = " FROM clusters WHERE source = '" + SourceDatabase + "'"
+	selectStored = selectOldStored + ", settings_sealed, tls_min_version" + fromStored
+)
 
 // StoredClusters returns the clusters kept in the database, disabled ones included, by name, and the revision to which
 // they belong: once ClustersRevision gives another, they may have changed.
@@ -61,6 +72,15 @@ func (s *Store) StoredClusters(ctx context.Context) ([]StoredCluster, int64, err
 		return nil, 0, fmt.Errorf("reading the clusters kept in the database: %w", err)
 	}
 	return clusters, revision, nil
+}
+
+// OldStoredClusters is StoredClusters for a database with an older schema that is about to be brought up to date.
+func (s *Store) OldStoredClusters(ctx context.Context) ([]StoredCluster, error) {
+	clusters := []StoredCluster{}
+	if err := s.read(ctx, &clusters, selectOldStored+fromStored+" ORDER BY name"); err != nil {
+		return nil, fmt.Errorf("reading the clusters kept in the database: %w", err)
+	}
+	return clusters, nil
 }
 
 // ClustersRevision returns a number that grows with each edit of the clusters kept in the database; 0 before the first.
@@ -97,38 +117,6 @@ ON CONFLICT (only_row) DO UPDATE SET revision = cluster_revision.revision + 1`)
 	})
 }
 
-const addCluster = `
-INSERT INTO clusters (name, source, rapi_url, rapi_username, password_sealed, password_file, tls_pin_sha256, tls_ca_file,
-                      tls_server_name, tls_insecure, schedule, enabled, digest_seed)
-VALUES (?, '` + SourceDatabase + `', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (name) DO UPDATE
-SET source = excluded.source, rapi_url = excluded.rapi_url, rapi_username = excluded.rapi_username,
-    password_sealed = excluded.password_sealed, password_file = excluded.password_file,
-    tls_pin_sha256 = excluded.tls_pin_sha256, tls_ca_file = excluded.tls_ca_file,
-    tls_server_name = excluded.tls_server_name, tls_insecure = excluded.tls_insecure, schedule = excluded.schedule,
-    enabled = excluded.enabled, credentials_hash = ''`
-
-// AddCluster keeps a cluster in the database. One that has left the configuration file, or was removed without purging,
-// goes on with its rows. ErrClusterExists, ErrClusterConfigured.
-func (s *Store) AddCluster(ctx context.Context, c StoredCluster) error {
-	err := s.editClusters(ctx, c.Name, func(ctx context.Context, x *txn, row *Cluster) error {
-		switch {
-		case row == nil:
-		case row.Source == SourceDatabase:
-			return ErrClusterExists
-		case row.Enabled:
-			return ErrClusterConfigured
-		}
-		_, err := x.exec(ctx, addCluster, c.Name, c.RAPIURL, c.Username, c.PasswordSealed, c.PasswordFile, c.PinSHA256,
-			c.CAFile, c.ServerName, c.InsecureSkipVerify, c.Schedule, c.Enabled, newDigestSeed())
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("adding cluster %q: %w", c.Name, err)
-	}
-	return nil
-}
-
 // SetClusterEnabled enables or disables a cluster kept in the database; a disabled one is frozen. ErrNotFound,
 // ErrClusterConfigured.
 func (s *Store) SetClusterEnabled(ctx context.Context, name string, enabled bool) error {
@@ -158,7 +146,8 @@ func stored(row *Cluster) error {
 const forgetCluster = `
 UPDATE clusters
 SET source = '` + SourceConfig + `', enabled = false, rapi_url = '', password_sealed = '', password_file = '',
-    tls_pin_sha256 = '', tls_ca_file = '', tls_server_name = '', tls_insecure = false, schedule = ''
+    settings_sealed = '', tls_pin_sha256 = '', tls_ca_file = '', tls_server_name = '', tls_insecure = false,
+    tls_min_version = '', schedule = ''
 WHERE id = ?`
 
 // RemoveCluster forgets the settings of a cluster kept in the database, its password with them; its rows stay, frozen.
@@ -191,6 +180,7 @@ func (s *Store) RemoveCluster(ctx context.Context, name string, purge bool) erro
 	return nil
 }
 
+<<<<<<< HEAD
 // RekeyClusters gives every sealed password, with the name of its cluster, to reseal and stores what comes back: all of
 // them, in one transaction, or none. It returns their number. reseal may be called several times for the same cluster.
 func (s *Store) RekeyClusters(ctx context.Context, reseal func(name, sealed string) (string, error)) (int, error) {
@@ -216,4 +206,49 @@ func (s *Store) RekeyClusters(ctx context.Context, reseal func(name, sealed stri
 		return 0, fmt.Errorf("sealing the passwords anew: %w", err)
 	}
 	return n, nil
+=======
+// ApprovedRemovals says how many removals of a kind were approved.
+type ApprovedRemovals struct {
+	Kind  Kind `db:"kind" json:"kind"`
+	Count int  `db:"pending_count" json:"count"`
+	// Since is when the answer began that has lacked the objects last.
+	Since *time.Time `db:"snapshot_at" json:"snapshot_at"`
+}
+
+// ApproveRemovals approves the removals of a cluster that are withheld at this moment: the next complete answer of each
+// kind may remove as many, and no more. It returns what was approved; nothing, when nothing is withheld. ErrNotFound,
+// ErrDisabled.
+func (s *Store) ApproveRemovals(ctx context.Context, name string) ([]ApprovedRemovals, error) {
+	var approved []ApprovedRemovals
+	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		var rows []Cluster
+		if err := x.all(ctx, &rows, selectClusters+" WHERE name = ?", name); err != nil {
+			return fmt.Errorf("reading the cluster: %w", err)
+		}
+		switch {
+		case len(rows) == 0:
+			return ErrNotFound
+		case !rows[0].Enabled:
+			return ErrDisabled
+		}
+		approved = []ApprovedRemovals{}
+		const pending = " FROM freshness WHERE cluster_id = ? AND pending_count > 0"
+		if err := x.all(ctx, &approved, "SELECT kind, pending_count, snapshot_at"+pending+" ORDER BY kind"+x.d.forUpdate, rows[0].ID); err != nil {
+			return fmt.Errorf("reading what is withheld: %w", err)
+		}
+		for i := range approved {
+			cleanField(&approved[i].Since)
+			_, err := x.exec(ctx, "UPDATE freshness SET approved_count = ? WHERE cluster_id = ? AND kind = ?",
+				approved[i].Count, rows[0].ID, approved[i].Kind)
+			if err != nil {
+				return fmt.Errorf("approving: %w", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("approving the removals of cluster %q: %w", name, err)
+	}
+	return approved, nil
+>>>>>>> 9045fb1 (secret: seal a stored cluster's settings together with its password, bound to the row's id)
 }

@@ -136,7 +136,7 @@ func docsFixture(t *testing.T, s *db.Store) {
 	} {
 		must(s.Grant(ctx, g))(t)
 	}
-	if err := s.AddCluster(ctx, db.StoredCluster{Name: "kept", RAPIURL: "https://kept", PasswordSealed: "sealed"}); err != nil {
+	if err := s.AddCluster(ctx, db.StoredCluster{Name: "kept", RAPIURL: "https://kept", PasswordSealed: "sealed"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	// Last night is a matter of the clock.

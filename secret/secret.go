@@ -1,7 +1,8 @@
 // Package secret seals the RAPI passwords that are kept in the database, with AES-256-GCM under a key that is not.
 //
-// A sealed password is bound to the name of its cluster: moved to another one, or changed in a single bit, it does not
-// open. It says by which key it was sealed, so that a wrong key is told from damage. Nothing here logs, and no error or
+// What is sealed is bound to the id of its cluster: moved to another one, or changed in a single bit, it does not
+// open. Format 1 held a password alone, bound to the cluster's name; format 2 holds whatever must stay together with it.
+// A seal says by which key it was sealed, so that a wrong key is told from damage. Nothing here logs, and no error or
 // printed value holds a key or a password. A [Key] does not change and is safe for concurrent use.
 package secret
 
@@ -14,6 +15,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -26,8 +28,9 @@ var (
 )
 
 const (
-	// version begins every sealed password.
-	version = 1
+	// The formats; one begins every seal.
+	versionPassword = 1
+	versionSettings = 2
 	// minSecret is the shortest secret accepted, in bytes.
 	minSecret = 32
 	idSize    = 8
@@ -81,40 +84,64 @@ func (k *Key) String() string { return "key " + k.ID() }
 // GoString returns the id.
 func (k *Key) GoString() string { return k.String() }
 
-// Seal encrypts the password of a cluster: the same one never looks alike twice.
-func (k *Key) Seal(cluster, password string) (string, error) {
+// SealPassword encrypts a password alone, bound to the name of a cluster, as earlier versions did: the same one never
+// looks alike twice.
+func (k *Key) SealPassword(cluster, password string) (string, error) {
+	return k.seal(versionPassword, "cluster:"+cluster, []byte(password))
+}
+
+// OpenPassword returns a password that was sealed alone for the cluster. ErrWrongKey, ErrDamaged.
+func (k *Key) OpenPassword(cluster, sealed string) (string, error) {
+	password, err := k.open(versionPassword, "cluster:"+cluster, sealed)
+	return string(password), err
+}
+
+// Seal encrypts what belongs to the cluster with this id: the same content never looks alike twice.
+func (k *Key) Seal(id int64, content []byte) (string, error) {
+	return k.seal(versionSettings, "cluster id:"+strconv.FormatInt(id, 10), content)
+}
+
+// Open returns what was sealed for the cluster with this id. ErrWrongKey, ErrDamaged.
+func (k *Key) Open(id int64, sealed string) ([]byte, error) {
+	return k.open(versionSettings, "cluster id:"+strconv.FormatInt(id, 10), sealed)
+}
+
+// IsPassword says whether a seal calls itself one of a password alone. That is not authenticated: opening is.
+func IsPassword(sealed string) bool {
+	raw, err := base64.StdEncoding.DecodeString(sealed)
+	return err == nil && len(raw) > 0 && raw[0] == versionPassword
+}
+
+func (k *Key) seal(version byte, owner string, content []byte) (string, error) {
 	head := append([]byte{version}, k.id[:]...)
-	sealed := k.aead.Seal(head, nil, []byte(password), bound(head, cluster)) //nolint:gosec // G407: it makes its own random nonce
+	sealed := k.aead.Seal(head, nil, content, bound(head, owner)) //nolint:gosec // G407: it makes its own random nonce
 	if len(sealed) > maxSealed {
-		return "", fmt.Errorf("a password of %d bytes is none", len(password))
+		return "", fmt.Errorf("a password of %d bytes is none", len(content))
 	}
 	return base64.StdEncoding.EncodeToString(sealed), nil
 }
 
-// bound is what is authenticated beside the password.
-func bound(head []byte, cluster string) []byte {
-	return append(append([]byte{}, head...), "cluster:"+cluster...)
-}
+// bound is what is authenticated beside the content.
+func bound(head []byte, owner string) []byte { return append(append([]byte{}, head...), owner...) }
 
-// Open returns the password that was sealed for the cluster. ErrWrongKey, ErrDamaged.
-func (k *Key) Open(cluster, sealed string) (string, error) {
+func (k *Key) open(version byte, owner, sealed string) ([]byte, error) {
 	// The decoder would skip line breaks.
 	if len(sealed) > 2*maxSealed || strings.ContainsAny(sealed, "\r\n") {
-		return "", ErrDamaged
+		return nil, ErrDamaged
 	}
 	raw, err := base64.StdEncoding.Strict().DecodeString(sealed)
 	if err != nil || len(raw) < header+k.aead.Overhead() {
-		return "", ErrDamaged
+		return nil, ErrDamaged
 	}
 	if raw[0] != version {
-		return "", fmt.Errorf("the password was sealed in format %d, this program knows format %d: %w", raw[0], version, ErrDamaged)
+		return nil, fmt.Errorf("sealed in format %d, where format %d is wanted: %w", raw[0], version, ErrDamaged)
 	}
 	if id := [idSize]byte(raw[1:]); id != k.id {
-		return "", fmt.Errorf("%w (%s) than the one at hand (%s)", ErrWrongKey, hex.EncodeToString(id[:]), k.ID())
+		return nil, fmt.Errorf("%w (%s) than the one at hand (%s)", ErrWrongKey, hex.EncodeToString(id[:]), k.ID())
 	}
-	password, err := k.aead.Open(nil, nil, raw[header:], bound(raw[:header], cluster))
+	content, err := k.aead.Open(nil, nil, raw[header:], bound(raw[:header], owner))
 	if err != nil {
-		return "", ErrDamaged // the cause says nothing more
+		return nil, ErrDamaged // the cause says nothing more
 	}
-	return string(password), nil
+	return content, nil
 }

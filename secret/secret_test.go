@@ -22,10 +22,10 @@ func newKey(tb testing.TB, fill byte) *secret.Key {
 	return k
 }
 
-// seal seals for the cluster "prod".
+// seal seals for the cluster with id 7.
 func seal(tb testing.TB, k *secret.Key, password string) string {
 	tb.Helper()
-	sealed, err := k.Seal("prod", password)
+	sealed, err := k.Seal(7, []byte(password))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestKey_RoundTrip(t *testing.T) {
 	k := newKey(t, 1)
 	for _, want := range []string{password, "", "ünï\x00code\n", strings.Repeat("x", 64<<10)} {
 		sealed := seal(t, k, want)
-		if got, err := k.Open("prod", sealed); err != nil || got != want {
+		if got, err := k.Open(7, sealed); err != nil || string(got) != want {
 			t.Errorf("opened %.20q, %v; want %.20q", got, err, want)
 		}
 		if want != "" && strings.Contains(sealed, want) {
@@ -52,7 +52,7 @@ func TestKey_RoundTrip(t *testing.T) {
 func TestKey_WrongKey(t *testing.T) {
 	t.Parallel()
 	k, other := newKey(t, 1), newKey(t, 2)
-	_, err := other.Open("prod", seal(t, k, password))
+	_, err := other.Open(7, seal(t, k, password))
 	if !errors.Is(err, secret.ErrWrongKey) {
 		t.Fatalf("got %v, want ErrWrongKey", err)
 	}
@@ -67,7 +67,7 @@ func TestKey_WrongKey(t *testing.T) {
 func TestKey_BoundToCluster(t *testing.T) {
 	t.Parallel()
 	k := newKey(t, 1)
-	if got, err := k.Open("evil", seal(t, k, password)); !errors.Is(err, secret.ErrDamaged) || got != "" {
+	if got, err := k.Open(8, seal(t, k, password)); !errors.Is(err, secret.ErrDamaged) || got != nil {
 		t.Errorf("got %q, %v; want ErrDamaged", got, err)
 	}
 }
@@ -83,12 +83,12 @@ func TestKey_Damaged(t *testing.T) {
 	for i := range raw {
 		broken := bytes.Clone(raw)
 		broken[i] ^= 0x40
-		if got, err := k.Open("prod", base64.StdEncoding.EncodeToString(broken)); err == nil {
+		if got, err := k.Open(7, base64.StdEncoding.EncodeToString(broken)); err == nil {
 			t.Errorf("a changed byte %d opens to %q", i, got)
 		}
 	}
 	for _, text := range []string{"", "x", "?!", sealed[:len(sealed)-4], sealed + "AAAA", sealed + "\n", strings.Repeat("A", 1<<20)} {
-		if got, err := k.Open("prod", text); err == nil {
+		if got, err := k.Open(7, text); err == nil {
 			t.Errorf("%.20q opens to %q", text, got)
 		}
 	}
@@ -116,8 +116,25 @@ const golden = "AcTqUW749Klwlcn8La9jEQlcsXABAtGW+xk6xbz73/gDXagVQu7yF8d3r7+DZOFA
 
 func TestKey_OpensWhatEarlierVersionsSealed(t *testing.T) {
 	t.Parallel()
-	if got, err := newKey(t, 7).Open("prod", golden); err != nil || got != password {
+	if got, err := newKey(t, 7).OpenPassword("prod", golden); err != nil || got != password {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+// The two formats never open as one another.
+func TestKey_FormatsAreApart(t *testing.T) {
+	t.Parallel()
+	k := newKey(t, 7)
+	alone, err := k.SealPassword("prod", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Open(7, alone); !errors.Is(err, secret.ErrDamaged) || !secret.IsPassword(alone) {
+		t.Errorf("a password alone opens as settings: %v", err)
+	}
+	settings := seal(t, k, password)
+	if _, err := k.OpenPassword("prod", settings); !errors.Is(err, secret.ErrDamaged) || secret.IsPassword(settings) {
+		t.Errorf("settings open as a password alone: %v", err)
 	}
 }
 
@@ -126,7 +143,7 @@ func FuzzKey_Open(f *testing.F) {
 	f.Add("prod", golden)
 	f.Add("prod", "")
 	f.Fuzz(func(t *testing.T, cluster, text string) {
-		if got, err := k.Open(cluster, text); err == nil && (cluster != "prod" || text != golden || got != password) {
+		if got, err := k.OpenPassword(cluster, text); err == nil && (cluster != "prod" || text != golden || got != password) {
 			t.Errorf("opened %q for %q", text, cluster)
 		}
 	})

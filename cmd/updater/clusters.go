@@ -25,13 +25,14 @@ func (a *app) clustersCommand() *cobra.Command {
 		Short: "List the clusters, and keep some in the database",
 		Long: `clusters shows all clusters, and changes those that are kept in the database instead of the configuration file, for
 sites whose web manager owns the list. A running updater takes changes over within seconds. Passwords are kept sealed
-(AES-256-GCM, key from secret_key_file), or stay in a file that is named.`,
+(AES-256-GCM, key from secret_key_file), or stay in a file that is named; either way address, user and certificate are
+sealed with them, so that a change in the database sends no password elsewhere.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(a.clustersListCommand(), a.clustersAddCommand(), a.clustersEnableCommand(true), a.clustersEnableCommand(false),
+	cmd.AddCommand(a.clustersListCommand(), a.clustersAddCommand(), a.clustersSetCommand(), a.clustersResealCommand(), a.clustersEnableCommand(true), a.clustersEnableCommand(false),
 		a.clustersRemoveCommand(), a.clustersRefreshCommand(), a.clustersApproveCommand(), a.clustersRekeyCommand())
 	cmd.RunE = func(*cobra.Command, []string) error {
-		return errors.New("clusters needs a subcommand: list, add, enable, disable, remove, refresh, approve-removals or rekey; " +
+		return errors.New("clusters needs a subcommand: list, add, set, enable, disable, remove, refresh, approve-removals, reseal or rekey; " +
 			"see updater clusters --help")
 	}
 	return cmd
@@ -101,7 +102,7 @@ func (a *app) addStoredRows(ctx context.Context, c *config.Config, list []cluste
 		return nil, fail(err)
 	}
 	for _, k := range kept {
-		cl, _ := c.Adopt(fromStored(c, k)) //nolint:errcheck // a bad one is listed as it is
+		cl, _ := c.Adopt(fromStored(c, k, false)) //nolint:errcheck // a bad one is listed as it is
 		password := passwordPlace(cl)
 		if k.PasswordSealed != "" {
 			password = "sealed"

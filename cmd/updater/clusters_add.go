@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"ganeticache/config"
 	"ganeticache/db"
@@ -29,9 +30,13 @@ func (a *app) clustersAddCommand() *cobra.Command {
 		Use:   "add NAME",
 		Short: "Keep a cluster in the database",
 		Long: `add keeps a cluster in the database; a running updater refreshes it within seconds. With --password-file alone the name
-of the file is kept, and every updater must be able to read it. With --seal the file's content, and with
---password-stdin what is read from standard input, is kept in the database itself, sealed under the key of
-secret_key_file. A password is never given as an argument, which every user of the machine could read.`,
+of the file is kept, and every updater must be able to read it, below password_dir. With --seal the file's content, and
+with --password-stdin what is read from standard input, is kept in the database itself. A password is never given as an
+argument, which every user of the machine could read.
+
+Password, or name of the file, are sealed under the key of secret_key_file, together with the address, the user, and
+how the certificate is checked: whoever changes one of them in the database gets no password. To change them use
+updater clusters set.`,
 		Example: `  updater clusters add prod --rapi https://rapi.example.org:5080 --username gwm --password-file /etc/rapi.password --pin 9F86…
   pass show rapi/prod | updater clusters add prod --rapi https://rapi.example.org:5080 --username gwm --password-stdin --pin 9F86…`,
 		Args: cobra.ExactArgs(1),
@@ -40,19 +45,23 @@ secret_key_file. A password is never given as an argument, which every user of t
 			return a.addCluster(cmd.Context(), n, cmd.InOrStdin())
 		},
 	}
-	f := cmd.Flags()
+	n.flags(cmd.Flags())
+	cmd.Flags().BoolVar(&n.disabled, "disabled", false, "keep it, but do not refresh it yet")
+	return cmd
+}
+
+func (n *newCluster) flags(f *pflag.FlagSet) {
 	f.StringVar(&n.RAPIURL, "rapi", "", "the `URL` of the cluster's RAPI, https://HOST[:PORT], or several separated by commas")
 	f.StringVar(&n.Username, "username", "", "the RAPI `USER`")
-	f.StringVar(&n.PasswordFile, "password-file", "", "the `FILE` with its password")
+	f.StringVar(&n.PasswordFile, "password-file", "", "the `FILE` with its password, below password_dir")
 	f.BoolVar(&n.seal, "seal", false, "with --password-file: keep the password itself, sealed, instead of the file's name")
 	f.BoolVar(&n.passwordStdin, "password-stdin", false, "read the password from standard input and keep it, sealed")
 	f.StringVar(&n.PinSHA256, "pin", "", "the `PIN` of RAPI's certificate, as 'updater trust HOST:PORT' prints it")
 	f.StringVar(&n.CAFile, "ca-file", "", "the PEM `FILE` with its certificate or the authority that signed it")
 	f.StringVar(&n.ServerName, "server-name", "", "the `NAME` the certificate must be for, if not the host of --rapi")
-	f.BoolVar(&n.InsecureSkipVerify, "insecure-skip-verify", false, "accept any certificate: whoever is on the way can read the password")
+	f.StringVar(&n.MinVersion, "tls-min-version", "", "the oldest `VERSION` of TLS that is spoken: 1.0, 1.1, 1.2 (the default) or 1.3")
+	f.BoolVar(&n.InsecureSkipVerify, "insecure-skip-verify", false, "refused: only the configuration file may say so")
 	f.StringVar(&n.Schedule, "schedule", "", "`SCHEDULE` of its VMs and nodes instead of the configuration's, such as \"@every 5m\"")
-	f.BoolVar(&n.disabled, "disabled", false, "keep it, but do not refresh it yet")
-	return cmd
 }
 
 func (a *app) addCluster(ctx context.Context, n newCluster, stdin io.Reader) (err error) {
@@ -76,7 +85,18 @@ func (a *app) addCluster(ctx context.Context, n newCluster, stdin io.Reader) (er
 		return err
 	}
 	defer closeStore(store, &err)
-	if err := store.AddCluster(ctx, n.StoredCluster); err != nil {
+	var seal db.Sealer
+	if hasSecret(n.StoredCluster) || password != "" {
+		key, err := sealingKey(c)
+		if err != nil {
+			return &exitError{exitUsage, err}
+		}
+		seal = sealer(key, password)
+	}
+	if err := store.AddCluster(ctx, n.StoredCluster, seal); err != nil {
+		return fail(err)
+	}
+	if err := endOldSeals(ctx, store); err != nil {
 		return fail(err)
 	}
 	a.warn(&config.Config{Clusters: []config.Cluster{cluster}, Timeouts: cluster.Timeouts, MaxAge: c.MaxAge, Retention: c.Retention})
@@ -101,12 +121,14 @@ func (n *newCluster) password(c *config.Config, stdin io.Reader) (ganeti.Secret,
 			return "", fmt.Errorf("finding %s: %w", *name, err)
 		}
 	}
+	if n.passwordStdin || n.PasswordFile != "" {
+		// Without a key nothing can be sealed: that is said before a password is asked for.
+		if _, err := sealingKey(c); err != nil {
+			return "", err
+		}
+	}
 	if !n.passwordStdin && !n.seal {
 		return "", nil
-	}
-	key, err := sealingKey(c)
-	if err != nil {
-		return "", err
 	}
 	if n.seal {
 		file, err := os.Open(n.PasswordFile)
@@ -116,18 +138,19 @@ func (n *newCluster) password(c *config.Config, stdin io.Reader) (ganeti.Secret,
 		defer file.Close()
 		stdin, n.PasswordFile = file, ""
 	}
-	password, err := config.ReadPassword(stdin)
-	if err != nil {
-		return "", err
-	}
-	n.PasswordSealed, err = key.Seal(n.Name, string(password))
-	return password, err
+	return config.ReadPassword(stdin)
 }
 
 // check makes the cluster as a refresh would, the password file read, so that what is wrong is said now.
 func (n *newCluster) check(c *config.Config, password ganeti.Secret) (config.Cluster, error) {
-	s := fromStored(c, n.StoredCluster)
-	if n.PasswordSealed != "" {
+	k := n.StoredCluster
+	s := config.Stored{
+		Name: k.Name, RAPI: k.RAPIURL, Username: k.Username, PasswordFile: k.PasswordFile, Schedule: k.Schedule, TLS: tlsOf(k),
+	}
+	switch {
+	case k.PasswordFile != "":
+		s.Password = func() (ganeti.Secret, error) { return c.ReadStoredPassword(k.PasswordFile) }
+	case password != "":
 		s.Password = func() (ganeti.Secret, error) { return password, nil }
 	}
 	cluster, err := c.Adopt(s)
@@ -183,26 +206,10 @@ func (a *app) rekey(ctx context.Context, file string) (err error) {
 		return err
 	}
 	defer closeStore(store, &err)
-	n, err := store.RekeyClusters(ctx, reseal(before, after))
+	n, err := store.RekeyClusters(ctx, reseal(c, before, after))
 	if err != nil {
 		return fail(err)
 	}
 	return a.printf("%s sealed under %s; now put %s in the place of %s\n", english.Plural(n, "password is", "passwords are"), after,
 		file, c.SecretKeyFile)
-}
-
-// reseal turns what one key sealed into what the other seals. What the new one has sealed already stays.
-func reseal(before, after *secret.Key) func(name, sealed string) (string, error) {
-	return func(name, sealed string) (string, error) {
-		password, err := before.Open(name, sealed)
-		if errors.Is(err, secret.ErrWrongKey) {
-			if _, afterErr := after.Open(name, sealed); afterErr == nil {
-				return sealed, nil
-			}
-		}
-		if err != nil {
-			return "", err
-		}
-		return after.Seal(name, password)
-	}
 }

@@ -61,23 +61,34 @@ func withStored(ctx context.Context, c *config.Config, store *db.Store) (*config
 	if err != nil {
 		return nil, 0, fail(err)
 	}
+	ended, err := store.OldSealsEnded(ctx)
+	if err != nil {
+		return nil, 0, fail(err)
+	}
+	all, err := adopted(c, kept, ended)
+	return all, revision, err
+}
+
+// adopted is the configuration with these clusters behind its own.
+func adopted(c *config.Config, kept []db.StoredCluster, oldEnded bool) (*config.Config, error) {
 	all := *c
 	all.Clusters = slices.Clone(c.Clusters)
 	for _, k := range kept {
 		if listed(c, k.Name) {
-			return nil, 0, &exitError{exitUsage, fmt.Errorf("cluster %q: %w", k.Name, db.ErrTwoSources)}
+			return nil, &exitError{exitUsage, fmt.Errorf("cluster %q: %w", k.Name, db.ErrTwoSources)}
 		}
 		// What is wrong with a cluster shows when it is refreshed, and stops no other.
-		cluster, _ := c.Adopt(fromStored(c, k)) //nolint:errcheck // its Settings return it
+		cluster, _ := c.Adopt(fromStored(c, k, oldEnded)) //nolint:errcheck // its Settings return it
 		cluster.Enabled = k.Enabled
 		all.Clusters = append(all.Clusters, cluster)
 	}
-	return &all, revision, nil
+	return &all, nil
 }
 
 // alsoStored is withStored for a database that may not be there yet. With an error it returns c.
 func alsoStored(ctx context.Context, c *config.Config) (_ *config.Config, err error) {
-	if haveSchema(ctx, c) != nil {
+	schema := haveSchema(ctx, c)
+	if schema != nil && !errors.Is(schema, db.ErrSchemaOld) {
 		return c, nil // whoever needs the database says what is wrong with it
 	}
 	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{ReadOnly: true})
@@ -85,7 +96,17 @@ func alsoStored(ctx context.Context, c *config.Config) (_ *config.Config, err er
 		return c, fail(err)
 	}
 	defer closeStore(store, &err)
-	all, _, err := withStored(ctx, c, store)
+	var all *config.Config
+	if schema == nil {
+		all, _, err = withStored(ctx, c, store)
+	} else {
+		// What will have to be done after the upgrade is said before it.
+		kept, oldErr := store.OldStoredClusters(ctx)
+		if oldErr != nil {
+			return c, nil //nolint:nilerr // so old that there were none
+		}
+		all, err = adopted(c, kept, false)
+	}
 	if err != nil {
 		return c, err
 	}
@@ -97,39 +118,29 @@ func listed(c *config.Config, name string) bool {
 	return slices.ContainsFunc(c.Clusters, func(cl config.Cluster) bool { return cl.Name == name && !cl.Stored })
 }
 
-func fromStored(c *config.Config, k db.StoredCluster) config.Stored {
+func fromStored(c *config.Config, k db.StoredCluster, oldEnded bool) config.Stored {
 	s := config.Stored{
-		Name: k.Name, RAPI: k.RAPIURL, Username: k.Username, PasswordFile: k.PasswordFile, Schedule: k.Schedule,
-		TLS: config.TLS{
-			PinSHA256: k.PinSHA256, CAFile: k.CAFile, ServerName: k.ServerName, InsecureSkipVerify: k.InsecureSkipVerify,
-		},
+		Name: k.Name, RAPI: k.RAPIURL, Username: k.Username, PasswordFile: k.PasswordFile, Schedule: k.Schedule, TLS: tlsOf(k),
 	}
-	if k.PasswordSealed != "" {
-		s.Password = func() (ganeti.Secret, error) { return unseal(c, k) }
+	if hasSecret(k) {
+		s.Password = func() (ganeti.Secret, error) { return unseal(c, k, oldEnded) }
+	}
+	if isOld(k) {
+		s.Warning = fmt.Sprintf("cluster %s: its address and certificate are not sealed together with its password yet; run: "+
+			"updater clusters reseal", k.Name)
 	}
 	return s
 }
 
-// unseal opens a password kept in the database. The key is read each time, like a password file, so that one that was
-// turned is seen at once.
-func unseal(c *config.Config, k db.StoredCluster) (ganeti.Secret, error) {
-	key, err := sealingKey(c)
-	if err != nil {
-		return "", err
+func tlsOf(k db.StoredCluster) config.TLS {
+	return config.TLS{
+		PinSHA256: k.PinSHA256, CAFile: k.CAFile, ServerName: k.ServerName, InsecureSkipVerify: k.InsecureSkipVerify,
+		MinVersion: k.MinVersion,
 	}
-	password, err := key.Open(k.Name, k.PasswordSealed)
-	switch {
-	case errors.Is(err, secret.ErrWrongKey):
-		return "", fmt.Errorf("%w; secret_key_file must be that of the updater that added the cluster, "+
-			"or the last one given to `updater clusters rekey`", err)
-	case err != nil:
-		return "", fmt.Errorf("%w; remove the cluster and add it again", err)
-	}
-	return ganeti.Secret(password), nil
 }
 
-var errNoKey = errors.New("a password is kept in the database only sealed, and there is no key: name a file with one in " +
-	"secret_key_file (openssl rand -hex 32), or keep a reference with --password-file alone")
+var errNoKey = errors.New("a password, or the name of its file, is kept in the database only sealed together with the address it is " +
+	"for, and there is no key: name a file with one in secret_key_file (openssl rand -hex 32)")
 
 // sealingKey is the key of the sealed passwords.
 func sealingKey(c *config.Config) (*secret.Key, error) {

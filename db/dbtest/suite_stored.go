@@ -2,6 +2,7 @@ package dbtest
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"ganeticache/db"
@@ -18,6 +19,7 @@ func storedConformance(t *testing.T, open func(testing.TB, db.Options) *db.Store
 		{"a name in the configuration and in the database is an error", storedTwice},
 		{"a removed cluster is frozen, a purged one is gone", storedRemoved},
 		{"passwords are sealed anew all or none", storedRekey},
+		{"what is sealed knows its row", storedSeals},
 		{"approved removals have a ceiling", approvals},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -45,6 +47,12 @@ func (f *fixture) stored(before *int64) []db.StoredCluster {
 		f.Errorf("revision %d after %d", revision, *before)
 	}
 	*before = revision
+	for i := range clusters {
+		if clusters[i].ID == 0 {
+			f.Errorf("cluster %s has no id", clusters[i].Name)
+		}
+		clusters[i].ID = 0
+	}
 	return clusters
 }
 
@@ -53,11 +61,11 @@ func storedClusters(f *fixture) {
 	var revision int64
 	one, two := storedCluster("one"), storedCluster("two")
 	two.PasswordSealed, two.PasswordFile, two.Enabled = "", "/pw", false
-	wantError(f, nil, f.s.AddCluster(f.ctx(), two))
-	wantError(f, nil, f.s.AddCluster(f.ctx(), one))
+	wantError(f, nil, f.s.AddCluster(f.ctx(), two, nil))
+	wantError(f, nil, f.s.AddCluster(f.ctx(), one, nil))
 	same(f, "both", []db.StoredCluster{one, two}, f.stored(&revision))
-	wantError(f, db.ErrClusterExists, f.s.AddCluster(f.ctx(), one))
-	wantError(f, db.ErrClusterConfigured, f.s.AddCluster(f.ctx(), storedCluster("alpha")))
+	wantError(f, db.ErrClusterExists, f.s.AddCluster(f.ctx(), one, nil))
+	wantError(f, db.ErrClusterConfigured, f.s.AddCluster(f.ctx(), storedCluster("alpha"), nil))
 	if got := must(f.s.ClustersRevision(f.ctx()))(f); got != revision {
 		f.Errorf("a refused edit moved the revision from %d to %d", revision, got)
 	}
@@ -71,7 +79,7 @@ func storedClusters(f *fixture) {
 	wantError(f, db.ErrNotFound, f.s.RemoveCluster(f.ctx(), "none", true))
 	both := storedCluster("both")
 	both.PasswordFile = "/pw"
-	if f.s.AddCluster(f.ctx(), both) == nil {
+	if f.s.AddCluster(f.ctx(), both, nil) == nil {
 		f.Error("two passwords were accepted")
 	}
 }
@@ -84,7 +92,7 @@ func listedOne() db.ClusterSettings {
 }
 
 func storedBesideConfig(f *fixture) {
-	wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster("one")))
+	wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster("one"), nil))
 	rows := f.sync(settings("alpha"), listedOne())
 	same(f, "names", []string{"alpha", "one"}, []string{rows[0].Name, rows[1].Name})
 	same(f, "what follows from the settings", "one.example.org h-one gwm", rows[1].RAPIHost+" "+rows[1].CredentialsHash+" "+rows[1].RAPIUsername)
@@ -119,7 +127,7 @@ func (f *fixture) enabled(name string) bool {
 }
 
 func storedTwice(f *fixture) {
-	wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster("one")))
+	wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster("one"), nil))
 	_, err := f.s.SyncClusters(f.ctx(), []db.ClusterSettings{settings("new"), settings("one")})
 	wantError(f, db.ErrTwoSources, err)
 	_, err = f.s.UpsertClusters(f.ctx(), []db.ClusterSettings{settings("one")})
@@ -131,12 +139,12 @@ func storedTwice(f *fixture) {
 	row := f.sync(settings("one"))[0]
 	same(f, "its owner", db.SourceConfig, row.Source)
 	f.sync()
-	wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster("one")))
+	wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster("one"), nil))
 	same(f, "the same row", row.ID, f.sync(listedOne())[0].ID)
 }
 
 func storedRemoved(f *fixture) {
-	wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster("one")))
+	wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster("one"), nil))
 	id := f.sync(settings("alpha"), listedOne())[1].ID
 	f.apply(db.KindVM, vm("u1", "web"))
 	f.applySnapshot(f.answerOf(id, db.KindVM, vm("u1", "web"), vm("u2", "db")))
@@ -166,11 +174,11 @@ func storedRemoved(f *fixture) {
 
 func storedRekey(f *fixture) {
 	for _, name := range []string{"one", "two", "three"} {
-		wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster(name)))
+		wantError(f, nil, f.s.AddCluster(f.ctx(), storedCluster(name), nil))
 	}
 	file := storedCluster("file")
 	file.PasswordSealed, file.PasswordFile = "", "/pw"
-	wantError(f, nil, f.s.AddCluster(f.ctx(), file))
+	wantError(f, nil, f.s.AddCluster(f.ctx(), file, nil))
 	sealed := func() map[string]string {
 		m := make(map[string]string)
 		clusters, _, err := f.s.StoredClusters(f.ctx())
@@ -182,20 +190,60 @@ func storedRekey(f *fixture) {
 	}
 	before, done := sealed(), 0
 	interrupted := errors.New("interrupted")
-	_, err := f.s.RekeyClusters(f.ctx(), func(string, string) (string, error) {
+	_, err := f.s.RekeyClusters(f.ctx(), func(c db.StoredCluster) (db.StoredCluster, error) {
 		if done++; done == 3 {
-			return "", interrupted
+			return c, interrupted
 		}
-		return "new", nil
+		c.PasswordSealed = "new"
+		return c, nil
 	})
 	wantError(f, interrupted, err)
 	same(f, "after an interruption", before, sealed())
-	n := must(f.s.RekeyClusters(f.ctx(), func(name, old string) (string, error) {
-		same(f, "the old one", "sealed-"+name, old)
-		return "new-" + name, nil
+	n := must(f.s.RekeyClusters(f.ctx(), func(c db.StoredCluster) (db.StoredCluster, error) {
+		same(f, "the old one", "sealed-"+c.Name, c.PasswordSealed)
+		c.PasswordSealed = "new-" + c.Name
+		return c, nil
 	}))(f)
 	same(f, "number", 3, n)
 	same(f, "sealed anew", map[string]string{"one": "new-one", "two": "new-two", "three": "new-three", "file": ""}, sealed())
+}
+
+func storedSeals(f *fixture) {
+	byID := func(c db.StoredCluster) (db.StoredCluster, error) {
+		c.SettingsSealed = fmt.Sprintf("%s %d", c.RAPIURL, c.ID)
+		return c, nil
+	}
+	one := storedCluster("one")
+	one.PasswordSealed, one.PasswordFile, one.MinVersion = "", "/pw", "1.3"
+	wantError(f, nil, f.s.AddCluster(f.ctx(), one, byID))
+	read := func() db.StoredCluster {
+		clusters, _, err := f.s.StoredClusters(f.ctx())
+		wantError(f, nil, err)
+		return clusters[0]
+	}
+	id := read().ID
+	same(f, "sealed for its id", fmt.Sprintf("https://one %d", id), read().SettingsSealed)
+	wantError(f, nil, f.s.EditCluster(f.ctx(), "one", func(c db.StoredCluster) (db.StoredCluster, error) {
+		c.RAPIURL = "https://other"
+		return byID(c)
+	}))
+	one.ID, one.RAPIURL, one.SettingsSealed = id, "https://other", fmt.Sprintf("https://other %d", id)
+	same(f, "edited", one, read())
+	refused := errors.New("refused")
+	wantError(f, refused, f.s.EditCluster(f.ctx(), "one", func(c db.StoredCluster) (db.StoredCluster, error) { return c, refused }))
+	wantError(f, db.ErrNotFound, f.s.EditCluster(f.ctx(), "none", byID))
+	wantError(f, db.ErrClusterConfigured, f.s.EditCluster(f.ctx(), "alpha", byID))
+	same(f, "left alone", one, read())
+
+	same(f, "old seals", false, must(f.s.OldSealsEnded(f.ctx()))(f))
+	before := must(f.s.ClustersRevision(f.ctx()))(f)
+	wantError(f, nil, f.s.EndOldSeals(f.ctx()))
+	same(f, "old seals", true, must(f.s.OldSealsEnded(f.ctx()))(f))
+	if must(f.s.ClustersRevision(f.ctx()))(f) <= before {
+		f.Error("running updaters do not learn that old seals have ended")
+	}
+	wantError(f, nil, f.s.RemoveCluster(f.ctx(), "one", false))
+	same(f, "no seal is left", int64(0), f.number("SELECT count(*) FROM clusters WHERE settings_sealed <> '' OR tls_min_version <> ''"))
 }
 
 // refuse is a guard that withholds everything.

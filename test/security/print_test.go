@@ -68,7 +68,7 @@ func holders(t *testing.T) map[string]any {
 	must(err)
 	key, err := secret.NewKey([]byte(canary))
 	must(err)
-	sealed, err := key.Seal("x", canary)
+	sealed, err := key.Seal(1, []byte(canary))
 	must(err)
 	store := dbtest.SQLite(t)
 	options := updater.Options{
