@@ -179,4 +179,3 @@ func (s *Store) RemoveCluster(ctx context.Context, name string, purge bool) erro
 	}
 	return nil
 }
-
