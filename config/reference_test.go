@@ -126,7 +126,7 @@ func strip(c *config.Config) any {
 		B []string
 	}
 	p := plain{A: []any{
-		c.DatabaseURL, c.Schedule, c.Schedules, c.RefreshBudget, c.Concurrency, c.Listen, c.API, c.MaxAge, c.Retention, c.RetentionChanges, c.Lease, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.Redact, c.OwnerTags, c.Log,
+		c.DatabaseURL, c.Schedule, c.Schedules, c.RefreshBudget, c.Concurrency, c.Listen, c.API, c.MaxAge, c.Retention, c.RetentionChanges, c.Lease, c.Guard, c.Timeouts, c.MaxBody, c.SecretKeyFile, c.PasswordDir, c.Redact, c.OwnerTags, c.Log,
 	}}
 	for _, cl := range c.Clusters {
 		p.B = append(p.B, fmt.Sprint(cl.Name, cl.RAPI, cl.Username, cl.PasswordFile, cl.PasswordEnv, cl.TLS, cl.Schedule, cl.Schedules,
