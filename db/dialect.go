@@ -22,6 +22,8 @@ type dialect struct {
 	forUpdate string
 	// skipLocked is forUpdate without waiting: rows that others have locked are not selected.
 	skipLocked string
+	// encoding gives the name of the encoding that texts are stored in; "" where it can only be one.
+	encoding string
 	// schemaTable counts the tables named like the version table that unqualified names reach.
 	schemaTable string
 	// clock is the database's time as an expression; clockPlus is that so many seconds later, with one placeholder.

@@ -20,7 +20,12 @@ var (
 	// ErrSchemaOld means that migrations are pending.
 	ErrSchemaOld = errors.New("the schema of the database is older than this program; run `updater schema apply`")
 	// ErrSchemaNewer means that a newer program migrated the database.
-	ErrSchemaNewer = errors.New("the schema of the database is newer than this program; use the newer updater")
+	ErrSchemaNewer = errors.New("the schema of the database is newer than this program; use the newer updater, " +
+		"or restore the back-up that was made before the upgrade")
+	// ErrEncoding means that the database is not in UTF-8: one letter that its encoding lacks would stop a cluster.
+	ErrEncoding = errors.New("one letter that it lacks would stop a cluster; create a database in UTF8 " +
+		"(createdb --template=template0 --encoding=UTF8 --locale=C NAME), move what is in this one with `updater db copy`, " +
+		"and name the new one in database_url")
 	// ErrCommitUnknown means that the connection was lost while committing: the transaction is in the database, or it is
 	// not. Read what is on record before doing it again.
 	ErrCommitUnknown = errors.New("whether the transaction was committed is unknown")

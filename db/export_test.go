@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"io/fs"
 	"net/url"
 
 	"ganeticache/dburl"
@@ -105,3 +106,32 @@ func (s *Store) Whole(ctx context.Context, clusterID int64, kind Kind) (map[int6
 
 // SameMeaning compares values by meaning.
 func SameMeaning(a, b JSON) bool { return sameJSON(a, b) }
+
+// MigrateTo makes the schema of an older program.
+func (s *Store) MigrateTo(ctx context.Context, version int64) error {
+	p, err := s.goose()
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
+}
+
+// Migration gives the text of a migration as it is run.
+func (s *Store) Migration(name string) (string, error) {
+	files, err := s.d.migrations()
+	if err != nil {
+		return "", err
+	}
+	text, err := fs.ReadFile(files, name)
+	return string(text), err
+}
+
+// MigrationNames lists the files of a dialect.
+func (s *Store) MigrationNames() ([]string, error) {
+	files, err := s.d.migrations()
+	if err != nil {
+		return nil, err
+	}
+	return fs.Glob(files, "*.sql")
+}

@@ -166,6 +166,9 @@ func (s *Store) TouchFresh(ctx context.Context, clusterID int64, l *Lease, touch
 	args = append(args, l.token())
 	query := s.writer.Rebind(s.touchStatement(len(touches), l != nil))
 	var stamped int64
+	if err := s.mayWrite(); err != nil {
+		return fmt.Errorf("stamping the freshness of cluster %d: %w", clusterID, err)
+	}
 	err := s.retry(ctx, func() error {
 		result, err := s.writer.ExecContext(ctx, query, args...)
 		if err != nil {

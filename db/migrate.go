@@ -5,9 +5,10 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 	"github.com/pressly/goose/v3"
 )
 
@@ -20,14 +21,31 @@ const versionTable = "ganeti_cache_schema"
 // migrationWait is how long another process that is migrating is waited for.
 const migrationWait = 5 * time.Minute
 
-// Migrate brings the schema up to this program's. Replicas may race: on PostgreSQL they queue for a lock. The role needs to
-// own the schema's tables, or may create them; it never needs to be superuser.
+// Waiting for readers. A migration that changes a table waits for its turn so long and no longer: who waits for a reader
+// that takes an hour keeps all others waiting behind it. Then it makes room for them, and tries again.
+const (
+	migrationLockTimeout = "1s"
+	migrationPause       = 2 * time.Second
+	migrationPatience    = 30 * time.Minute
+)
+
+// Migrate brings the schema up to this program's. Replicas may race: on PostgreSQL they queue for a lock. The
+// role needs to own the schema's tables, or may create them; it never needs to be superuser. Readers and writers go on
+// meanwhile: where a table must be locked, that takes a second at most, and is tried again for half an hour.
+//
+// ErrSchemaNewer; ErrEncoding, when the database cannot store every text: one without a schema stays without, and one that
+// has it is migrated all the same, so that its rows can be copied.
 func (s *Store) Migrate(ctx context.Context) error {
+	before := s.CheckSchema(ctx)
+	if errors.Is(before, ErrSchemaNewer) {
+		return before
+	}
+	encoding := s.CheckEncoding(ctx)
+	if encoding != nil && (errors.Is(before, ErrSchemaMissing) || !errors.Is(encoding, ErrEncoding)) {
+		return encoding
+	}
 	p, err := s.goose()
 	if err != nil {
-		return err
-	}
-	if err := s.CheckSchema(ctx); errors.Is(err, ErrSchemaNewer) {
 		return err
 	}
 	defer s.writer.patience.waive()()
@@ -35,47 +53,32 @@ func (s *Store) Migrate(ctx context.Context) error {
 		s.writer.SetMaxOpenConns(2)
 		defer s.writer.SetMaxOpenConns(1)
 	}
-	if _, err := p.Up(ctx); err != nil {
+	if err := s.up(ctx, p, migrationPause); err != nil {
 		return fmt.Errorf("migrating the database: %w", advise(ctx, err))
 	}
-	return nil
+	return encoding
 }
 
-// CheckSchema returns nil when the schema is this program's, else an error that is ErrSchemaMissing, ErrSchemaOld or
-// ErrSchemaNewer, or that of the database.
-func (s *Store) CheckSchema(ctx context.Context) error {
-	var tables int
-	if err := s.reader.GetContext(ctx, &tables, s.reader.Rebind(s.d.schemaTable), versionTable); err != nil {
-		return fmt.Errorf("looking for the schema: %w", err)
+// up runs the pending migrations, again after a pause when one did not get its turn. What ran before stays.
+func (s *Store) up(ctx context.Context, p *goose.Provider, pause time.Duration) error {
+	for began := time.Now(); ; {
+		_, err := p.Up(ctx)
+		if err == nil || pq.As(err, pqerror.LockNotAvailable, pqerror.TRDeadlockDetected) == nil || time.Since(began) > migrationPatience {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
 	}
-	if tables == 0 {
-		return ErrSchemaMissing
-	}
-	var have int64
-	err := s.reader.GetContext(ctx, &have, "SELECT coalesce(max(version_id), 0) FROM "+versionTable+" WHERE is_applied")
-	if err != nil {
-		return fmt.Errorf("reading the version of the schema: %w", err)
-	}
-	p, err := s.goose()
-	if err != nil {
-		return err
-	}
-	sources := p.ListSources()
-	want := sources[len(sources)-1].Version
-	switch {
-	case have == 0:
-		return ErrSchemaMissing
-	case have < want:
-		return fmt.Errorf("version %d of %d: %w", have, want, ErrSchemaOld)
-	case have > want:
-		return fmt.Errorf("version %d, known up to %d: %w", have, want, ErrSchemaNewer)
-	}
-	return nil
 }
 
 // goose makes a provider for one use; it holds no connection between calls.
 func (s *Store) goose() (*goose.Provider, error) {
-	files, err := fs.Sub(migrations, "migrations/"+s.d.name)
+	files, err := s.d.migrations()
 	if err != nil {
 		return nil, fmt.Errorf("finding the migrations: %w", err)
 	}

@@ -45,6 +45,7 @@ func postgresDialect() *dialect {
 		script:      postgresScript,
 		forUpdate:   " FOR UPDATE",
 		skipLocked:  " FOR UPDATE SKIP LOCKED",
+		encoding:    "SHOW server_encoding",
 		schemaTable: "SELECT count(to_regclass(?))",
 		clock:       "clock_timestamp()",
 		clockPlus:   "clock_timestamp() + make_interval(secs => CAST(? AS double precision))",

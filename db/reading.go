@@ -31,6 +31,9 @@ SET holder = excluded.holder, expires_at = excluded.expires_at,
 WHERE reader_leases.expires_at <= ` + s.d.clock + ` OR reader_leases.holder = excluded.holder
    OR reader_leases.expires_at > ` + s.d.clockPlus + `
 RETURNING token`)
+	if err := s.mayWrite(); err != nil {
+		return Reading{}, false, fmt.Errorf("taking the right to ask cluster %d: %w", clusterID, err)
+	}
 	err := s.retry(ctx, func() error {
 		return s.writer.GetContext(ctx, &l.Token, query, clusterID, holder, ttl.Seconds(), (ttl + 2*time.Second).Seconds())
 	})

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"strconv"
 	"strings"
 )
 
@@ -43,10 +42,9 @@ func writeMigration(b *strings.Builder, file string) {
 	if err != nil {
 		panic(err)
 	}
-	number, _, _ := strings.Cut(path.Base(file), "_")
-	version, err := strconv.Atoi(number)
+	version, err := versionOf(file)
 	if err != nil {
-		panic(fmt.Sprintf("migration %s has no number: %v", file, err))
+		panic(err)
 	}
 	b.WriteString("\n-- " + path.Base(file) + "\n")
 	up, _, _ := strings.Cut(string(text), "-- +goose Down")
@@ -60,6 +58,6 @@ func writeMigration(b *strings.Builder, file string) {
 	writeVersion(b, version)
 }
 
-func writeVersion(b *strings.Builder, version int) {
+func writeVersion(b *strings.Builder, version int64) {
 	fmt.Fprintf(b, "INSERT INTO %s (version_id, is_applied) VALUES (%d, true);\n", versionTable, version)
 }

@@ -38,10 +38,16 @@ type Shares struct {
 // does not know; clusters lists the ids of those it can refresh. The database's clock counts. Call it several times
 // within TTL; what it returns holds for TTL from the time of the call.
 //
+// ErrSchemaNewer when a newer program has migrated the database: from then on the Store only reads, until a Share, or
+// CheckSchema, finds this program's schema again.
+//
 // A lease is not taken from a transaction that writes in its name: one call later it is over, or the session was ended.
 func (s *Store) Share(ctx context.Context, r Replica, clusters []int64) (Shares, error) {
 	var shares Shares
-	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
+	err := s.inAnyTx(ctx, func(ctx context.Context, x *txn) error {
+		if err := s.watchSchema(ctx, x); err != nil {
+			return err
+		}
 		b := &balance{x: x, r: r, known: make(map[int64]bool, len(clusters))}
 		for _, id := range clusters {
 			b.known[id] = true

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -46,6 +47,8 @@ type Store struct {
 	// remake and backfilled are for rows of earlier versions.
 	remake     Remaker
 	backfilled backfilled
+	// outdated says that a newer program migrated the database: this one only reads.
+	outdated atomic.Bool
 }
 
 // Open connects to the database at url: sqlite:PATH, or postgres://USER@HOST/DATABASE?sslmode=MODE. It does not

@@ -101,7 +101,7 @@ func advise(ctx context.Context, err error) error {
 		return err
 	}
 	kind, advice := classify(err)
-	if kind == TroubleNone {
+	if kind == TroubleNone || errors.Is(err, ErrSchemaNewer) { // which says itself what to do
 		return err
 	}
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {

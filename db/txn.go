@@ -55,9 +55,17 @@ func (x *txn) raw(fn func(conn any) error) error {
 	return cmp.Or(fnErr, err)
 }
 
-// inTx runs fn in a transaction, again when the database says that another try may succeed: fn may run several times
-// and must not keep state between its runs. An fn that returns errRollback writes nothing.
+// inTx is inAnyTx for this program's own schema: ErrSchemaNewer when a newer program was seen to have migrated it.
 func (s *Store) inTx(ctx context.Context, fn func(ctx context.Context, x *txn) error) error {
+	if err := s.mayWrite(); err != nil {
+		return err
+	}
+	return s.inAnyTx(ctx, fn)
+}
+
+// inAnyTx runs fn in a transaction, again when the database says that another try may succeed: fn may run several times
+// and must not keep state between its runs. An fn that returns errRollback writes nothing.
+func (s *Store) inAnyTx(ctx context.Context, fn func(ctx context.Context, x *txn) error) error {
 	err := s.retry(ctx, func() error { return s.tryTx(ctx, fn) })
 	if errors.Is(err, errRollback) {
 		return nil

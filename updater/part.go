@@ -3,6 +3,7 @@ package updater
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -149,6 +150,10 @@ func (p *part) fail(err error) {
 	p.metrics.databaseUp.Set(0)
 	if p.away.IsZero() {
 		p.away = time.Now()
+		if errors.Is(err, db.ErrSchemaNewer) {
+			p.log.Error("a newer updater migrated the database: nothing is refreshed or written any more, only read", zap.Error(err))
+			return
+		}
 		p.log.Error("the database does not answer the heartbeat; nothing is refreshed on schedule until it does", zap.Error(err))
 	}
 }

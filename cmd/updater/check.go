@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -91,7 +92,11 @@ func checkDatabase(ctx context.Context, c *config.Config) checked {
 	found := config.RedactURL(c.DatabaseURL)
 	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{ReadOnly: true})
 	if err == nil {
-		err = joinClose(store.CheckSchema(ctx), store)
+		encoding := store.CheckEncoding(ctx)
+		if err = joinClose(store.CheckSchema(ctx), store); isMissing(err) && encoding != nil {
+			err = nil
+		}
+		err = errors.Join(encoding, err)
 	}
 	if isMissing(err) {
 		return result(what, found+", no schema yet: the first refresh makes it", nil)

@@ -39,6 +39,9 @@ func (a *app) openStore(ctx context.Context, c *config.Config) (*db.Store, error
 	if err != nil {
 		return nil, fail(err)
 	}
+	if err := store.CheckEncoding(ctx); err != nil {
+		return nil, fail(errors.Join(err, store.Close()))
+	}
 	err = store.CheckSchema(ctx)
 	if errors.Is(err, db.ErrSchemaMissing) || errors.Is(err, db.ErrSchemaOld) {
 		if err = store.Migrate(ctx); err != nil {

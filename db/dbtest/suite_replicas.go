@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -23,6 +24,7 @@ func replicaConformance(t *testing.T, open func(testing.TB, db.Options) *db.Stor
 		{"all replicas are late after a failure of the database", allLate},
 		{"a lease that was lost writes nothing", fenced},
 		{"status names the holders", statusHolders},
+		{"an updater that is older than the schema only reads", outdated},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -223,4 +225,44 @@ func statusHolders(f *fixture) {
 			f.Errorf("%s is held by %s, which is dead", c.Name, c.Holder.ID)
 		}
 	}
+}
+
+// outdated is what an updater does whose database a newer one migrated: it reads, and writes nothing more.
+func outdated(f *fixture) {
+	f.apply(db.KindVM, vm("u1", "web"))
+	a := replica("a")
+	f.share(a)
+	generation := func() []int64 {
+		return []int64{f.number("SELECT sum(generation) FROM freshness"), f.number("SELECT count(*) FROM changes"), f.number("SELECT count(*) FROM permissions")}
+	}
+	before := generation()
+	f.mustWrite("INSERT INTO ganeti_cache_schema (version_id, is_applied) VALUES (99999, true)")
+	_, err := f.s.Share(f.ctx(), a, []int64{f.cluster.ID})
+	wantError(f, db.ErrSchemaNewer, err)
+	writes := map[string]func() error{
+		"applying": func() error {
+			_, err := f.s.Apply(f.ctx(), f.answer(db.KindVM, vm("u1", "www"), vm("u2", "db")))
+			return err
+		},
+		"stamping": func() error {
+			return f.s.TouchFresh(f.ctx(), f.cluster.ID, nil, []db.Touch{{Kind: db.KindVM, StartedAt: time.Now()}})
+		},
+		"granting": func() error {
+			_, err := f.s.Grant(f.ctx(), db.Grant{Subject: "s", Permission: "p", Cluster: "alpha"})
+			return err
+		},
+		"syncing":   func() error { _, err := f.s.SyncClusters(f.ctx(), []db.ClusterSettings{settings("beta")}); return err },
+		"asking":    func() error { _, _, err := f.s.BeginReading(f.ctx(), f.cluster.ID, "me", time.Minute); return err },
+		"migrating": func() error { return f.s.Migrate(f.ctx()) },
+	}
+	for what, write := range writes {
+		if err := write(); !errors.Is(err, db.ErrSchemaNewer) {
+			f.Errorf("%s: %v, want ErrSchemaNewer", what, err)
+		}
+	}
+	same(f, "what is there", before, generation())
+	same(f, "readers go on", 1, len(must(f.s.SearchVMs(f.ctx(), db.VMFilter{Name: "web"}))(f).Items))
+	f.mustWrite("DELETE FROM ganeti_cache_schema WHERE version_id = 99999") // restored from the back-up
+	same(f, "leases after the way back", 1, len(f.share(a).Leases))
+	f.apply(db.KindVM, vm("u1", "www"))
 }
