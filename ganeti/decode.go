@@ -134,6 +134,9 @@ func (id *identity) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
+// none says that nothing came, or null.
+func (id *identity) none() bool { return id.text == "" && (id.found == "" || id.found == "null") }
+
 func (id *identity) check(field string, limit int) error {
 	switch {
 	case id.found != "":

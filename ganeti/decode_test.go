@@ -191,11 +191,16 @@ func TestDecode_Refused(t *testing.T) {
 		{"Group", `{"uuid": "u", "name": {}}`, "name: a JSON string is needed, found object"},
 		{"Network", `{"name": "n"}`, "uuid: is missing or empty"},
 		{"Info", `{"name": "n"}`, "uuid: is missing or empty"},
-		{"Job", `{"status": "success"}`, "id: a positive whole number is needed, found nothing"},
-		{"Job", `{"id": null}`, "id: a positive whole number is needed, found null"},
-		{"Job", `{"id": 0}`, "id: a positive whole number is needed, found number 0"},
-		{"Job", `{"id": 1.5}`, "id: a positive whole number is needed, found number 1.5"},
-		{"Job", `{"id": "x"}`, "id: a positive whole number is needed, found string x"},
+		{"Job", `{"status": "success"}`, "id: a whole number from 0 on is needed, found nothing"},
+		{"Job", `{"id": null}`, "id: a whole number from 0 on is needed, found null"},
+		{"Job", `{"id": -1}`, "id: a whole number from 0 on is needed, found number -1"},
+		{"Job", `{"id": "1", "uri": "/2/jobs/1"}`, "status: is missing; this is a reference to /2/jobs/1"},
+		{"Instance", `{"uuid": "u", "name": null}`, "name: a JSON string is needed, found null"},
+		{"Instance", `{"uuid": "u", "name": null, "forthcoming": false}`, "name: a JSON string is needed, found null"},
+		{"Instance", `{"uuid": null, "name": null, "forthcoming": true}`, "uuid: a JSON string is needed, found null"},
+		{"Instance", `{"uuid": "u", "name": 5, "forthcoming": true}`, "name: a JSON string is needed, found number 5"},
+		{"Job", `{"id": 1.5}`, "id: a whole number from 0 on is needed, found number 1.5"},
+		{"Job", `{"id": "x"}`, "id: a whole number from 0 on is needed, found string x"},
 		{"Job", `{"id": 1, "status": "` + long + `"}`, "status: a text of more than 1024 bytes"},
 	}
 	for _, tt := range tests {
@@ -311,4 +316,32 @@ func FuzzDecode(f *testing.F) {
 
 func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// TestDecode_OldAndUnfinished: what versions older than 3.0 send, and instances that are only reserved.
+func TestDecode_OldAndUnfinished(t *testing.T) {
+	t.Parallel()
+	job, err := ganeti.DecodeJob([]byte(`{"id": "0", "status": "success", "summary": ["CLUSTER_INIT(c)"]}`))
+	if err != nil || job.ID != "0" || job.Name != "CLUSTER_INIT(c)" {
+		t.Errorf("job 0: %+v, %v", job, err)
+	}
+	for _, tt := range []struct {
+		raw, name string
+		networks  []string
+	}{
+		{`{"uuid": "u", "name": null, "forthcoming": true}`, "", nil},
+		{`{"uuid": "u", "forthcoming": true}`, "", nil},
+		{`{"uuid": "u", "name": "web", "forthcoming": true}`, "web", nil},
+		{`{"uuid": "u", "name": "web", "nic.networks": ["n1", null]}`, "web", []string{"n1", ""}},
+		{`{"uuid": "u", "name": "web", "nic.networks": ["n1"], "nic.networks.names": ["net1"]}`, "web", []string{"net1"}},
+		{`{"uuid": "u", "name": "web", "nic.networks": ["n1"], "nic.networks.names": [null]}`, "web", []string{""}},
+	} {
+		got, err := ganeti.DecodeInstance([]byte(tt.raw))
+		if err != nil || got.UUID != "u" || got.Name != tt.name {
+			t.Errorf("%s: %+v, %v", tt.raw, got, err)
+		}
+		if diff := cmp.Diff(tt.networks, got.NICNetworkNames); diff != "" {
+			t.Errorf("%s: networks (-want +got):\n%s", tt.raw, diff)
+		}
+	}
 }

@@ -92,9 +92,18 @@ func (d *dialer) handshakeError(ctx context.Context, err error) error {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET):
 		// Not a matter of certificates: a RAPI that is being stopped does so.
 		return fmt.Errorf("%w: the server closed the connection during the TLS handshake; RAPI is being stopped, or the port is another's", ErrRefused)
+	case isAlert(err), d.config.MinVersion > tls.VersionTLS10 && strings.Contains(err.Error(), "tls: "):
+		return fmt.Errorf("%w: %w; an old server may know only TLS 1.0 or 1.1, or exchange keys by RSA alone: set tls.min_version to \"1.0\" for it, "+
+			"or check that the port is RAPI's", ErrTLS, err)
 	default:
 		return fmt.Errorf("%w: %w; check that the port is RAPI's", ErrTLS, err)
 	}
+}
+
+// isAlert says that the server ended the handshake with an alert: it found nothing that both sides know.
+func isAlert(err error) bool {
+	var alert tls.AlertError
+	return errors.As(err, &alert)
 }
 
 // closeQuietly closes a connection whose outcome is already known.
@@ -124,7 +133,9 @@ func FetchCertificate(ctx context.Context, hostport string, timeouts Timeouts) (
 		address:  addresses[0],
 		timeouts: timeouts.withDefaults(),
 		config: &tls.Config{
-			MinVersion:         tls.VersionTLS12,
+			// Nothing secret is sent, so that old servers may show theirs, too.
+			MinVersion:         tls.VersionTLS10,
+			CipherSuites:       cipherSuites(tls.VersionTLS10),
 			ServerName:         addresses[0].Host,
 			InsecureSkipVerify: true, //nolint:gosec // G402: looking at the certificate is the purpose
 		},

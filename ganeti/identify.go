@@ -26,7 +26,7 @@ func Identify(raw []byte) (key, name string) {
 	case err != nil:
 	case p.uuid.check("uuid", maxUUID) == nil:
 		key = p.uuid.text
-	case p.uuid == identity{} && p.id.number > 0:
+	case p.uuid == identity{} && p.id.proper:
 		key = strconv.FormatInt(p.id.number, 10)
 	}
 	return key, p.name

@@ -69,6 +69,7 @@ type instanceWire struct {
 	NetworkPort     integer    `json:"network_port"`
 	Tags            texts      `json:"tags"`
 	SerialNo        integer    `json:"serial_no"`
+	Forthcoming     boolean    `json:"forthcoming"`
 	CTime           moment     `json:"ctime"`
 	MTime           moment     `json:"mtime"`
 }
@@ -114,12 +115,18 @@ func (p *beparams) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 // DecodeInstance reads an item of /2/instances?bulk=1. It fails only for an
 // item that is not a JSON object, whose uuid or name is not a proper string,
 // or that holds a text or a list too long for a column; the error names the field.
+// One that is only reserved (forthcoming) may have no name yet; its name is "".
 func DecodeInstance(raw []byte) (Instance, error) {
 	w, err := decode[instanceWire](raw)
 	if err != nil {
 		return Instance{}, err
 	}
-	if err := checkIdentity(&w.UUID, &w.Name); err != nil {
+	if reserved := w.Forthcoming.pointer(); reserved != nil && *reserved && w.Name.none() {
+		w.Name.found = ""
+		if err := w.UUID.check("uuid", maxUUID); err != nil {
+			return Instance{}, err
+		}
+	} else if err := checkIdentity(&w.UUID, &w.Name); err != nil {
 		return Instance{}, err
 	}
 	memory := w.BEParams.MaxMem
@@ -147,7 +154,7 @@ func DecodeInstance(raw []byte) (Instance, error) {
 		NICLinks:        w.NICLinks,
 		NICModes:        w.NICModes,
 		NICBridges:      w.NICBridges,
-		NICNetworkNames: w.NICNetworkNames,
+		NICNetworkNames: networkNames(w.NICNetworkNames, w.NICNetworks),
 		NICNetworks:     w.NICNetworks,
 		NetworkPort:     w.NetworkPort.pointer(),
 		Tags:            w.Tags,
@@ -155,4 +162,12 @@ func DecodeInstance(raw []byte) (Instance, error) {
 		CTime:           w.CTime.pointer(),
 		MTime:           w.MTime.pointer(),
 	}, nil
+}
+
+// networkNames falls back on what the first versions with networks sent alone: then that is what people know them by.
+func networkNames(names, networks []string) []string {
+	if len(names) == 0 {
+		return networks
+	}
+	return names
 }

@@ -30,11 +30,14 @@ type jobWire struct {
 	ReceivedAt moment  `json:"received_ts"`
 	StartedAt  moment  `json:"start_ts"`
 	EndedAt    moment  `json:"end_ts"`
+	// URI is what a reference has in place of all of these.
+	URI text `json:"uri"`
 }
 
-// jobID is a whole number; before Ganeti 2.7 it was sent as a string.
+// jobID is a whole number, from 0 on; before Ganeti 2.7 it was sent as a string.
 type jobID struct {
 	number int64
+	proper bool
 	found  string
 }
 
@@ -47,8 +50,8 @@ func (id *jobID) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	}
 	s := tok.String()
 	id.found = kindName(kind) + " " + plain(s, 40)
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil && (kind == '0' || kind == '"') {
-		id.number = n
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil && n >= 0 && (kind == '0' || kind == '"') {
+		id.number, id.proper = n, true
 	}
 	return nil
 }
@@ -77,18 +80,22 @@ func (l *summary) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 }
 
 // DecodeJob reads an item of /2/jobs?bulk=1. It fails only for an item that is
-// not a JSON object, has no whole positive number as its id, or a status too
-// long for a column; the error names the field.
+// not a JSON object, has no whole number as its id, a status too long for a
+// column, or is a reference, which Ganeti sends where it does not know bulk=1
+// (before 2.5); the error names the field.
 func DecodeJob(raw []byte) (Job, error) {
 	w, err := decode[jobWire](raw)
 	if err != nil {
 		return Job{}, err
 	}
-	if w.ID.number <= 0 {
+	if !w.ID.proper {
 		if w.ID.found == "" {
 			w.ID.found = "nothing"
 		}
-		return Job{}, fmt.Errorf("id: a positive whole number is needed, found %s", w.ID.found)
+		return Job{}, fmt.Errorf("id: a whole number from 0 on is needed, found %s", w.ID.found)
+	}
+	if w.URI != "" && w.Status == "" && w.Summary == nil {
+		return Job{}, fmt.Errorf("status: is missing; this is a reference to %s, because this version of Ganeti lists jobs without their details", plain(string(w.URI), 40))
 	}
 	j := Job{
 		ID:         strconv.FormatInt(w.ID.number, 10),

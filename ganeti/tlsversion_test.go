@@ -9,6 +9,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,8 @@ func TestTLS_MinVersion(t *testing.T) {
 		{"1.0 when 1.1 is allowed", tls.VersionTLS10, tls.VersionTLS10, nil, "1.1", 0},
 		{"1.1 when it is allowed", tls.VersionTLS10, tls.VersionTLS11, nil, "1.1", tls.VersionTLS11},
 		{"1.0 when it is allowed", tls.VersionTLS10, tls.VersionTLS10, nil, "1.0", tls.VersionTLS10},
+		{"1.2 without forward secrecy when old servers are allowed", tls.VersionTLS12, tls.VersionTLS12, onlyRSA, "1.0", tls.VersionTLS12},
+		{"the same with the ciphers of 1.2", tls.VersionTLS12, tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_256_GCM_SHA384}, "1.0", tls.VersionTLS12},
 		{"1.0 with an old cipher", tls.VersionTLS10, tls.VersionTLS10, onlyRSA, "1.0", tls.VersionTLS10},
 		{"1.3 although 1.0 is allowed", tls.VersionTLS10, tls.VersionTLS13, nil, "1.0", tls.VersionTLS13},
 	}
@@ -89,6 +92,14 @@ func TestTLS_MinVersion(t *testing.T) {
 			if refused := errors.Is(err, ganeti.ErrTLS); refused != (tt.want == 0) {
 				t.Errorf("the client says %v", err)
 			}
+			if tt.want == 0 && !strings.Contains(err.Error(), "set tls.min_version") {
+				t.Errorf("the error does not say what to set: %v", err)
+			}
+			// Its certificate can be looked at whatever it speaks.
+			if _, err := ganeti.FetchCertificate(t.Context(), address, ganeti.DefaultTimeouts()); err != nil {
+				t.Error(err)
+			}
+			<-spoken
 		})
 	}
 }

@@ -106,6 +106,13 @@ func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 			return kr
 		}
 		delta, err := r.src.Bulk(ctx, k.resource, known.value)
+		if r.notServed(k, err, known.value) {
+			// As if it had none. It is asked again at its next turn: the version may be another one then.
+			r.touches = append(r.touches, db.Touch{
+				Kind: k.name, StartedAt: r.src.ticket.At, Ticket: r.src.ticket.Number, Generation: known.generation,
+			})
+			return kr
+		}
 		if err != nil {
 			kr.Err = err
 			return kr
@@ -131,6 +138,13 @@ func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 	}
 	kr.Err = &supersededError{kr.Err}
 	return kr
+}
+
+// notServed says that the cluster's version of Ganeti does not have the resource, and never had it: groups came with 2.4,
+// networks with 2.7. Where there is something on record, a 404 is trouble.
+func (r *run) notServed(k kind, err error, known *ganeti.Index) bool {
+	return (k.name == db.KindGroup || k.name == db.KindNetwork) && errors.Is(err, ganeti.ErrNotFound) &&
+		sameAddress(r.proven, refusedBy(err)) == nil && (known == nil || known.Len() == 0)
 }
 
 // apply writes the difference and remembers the answer as the new record.
@@ -161,6 +175,9 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	}
 	if !r.u.opts.DryRun {
 		r.remember(k.name, delta, keys, out)
+	}
+	if out.Reason == db.ReasonNothingReadable {
+		delete(r.t.known, k.name)
 	}
 	if out.Error != "" {
 		return out, &WithheldError{Kind: k.name, Absent: len(out.Withheld), Why: out.Reason, text: out.Error}

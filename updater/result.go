@@ -132,12 +132,12 @@ func (r Result) log(l *zap.Logger) {
 	}
 }
 
-// WithheldError says that a complete answer lacked objects whose removal is not certain: too many at once, or an item of
-// the answer may be any of them.
+// WithheldError says that a complete answer was not believed whole: it lacked objects whose removal is not certain (too
+// many at once, or an item of the answer may be any of them), or not one of its items could be read.
 type WithheldError struct {
 	Kind   db.Kind
 	Absent int
-	// Why is the short label that is in freshness: removals_withheld or quarantine.
+	// Why is the short label that is in freshness: removals_withheld, quarantine or unreadable.
 	Why  string
 	text string
 }
