@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -33,7 +35,8 @@ type Change struct {
 	Object JSON `json:"object,omitempty"`
 }
 
-// FieldChange is one field's old and new value, as JSON has them; numbers are json.Number when read back. Where a part of
+// FieldChange is one field's old and new value, as JSON has them; when read back, numbers are json.Number, and a value of
+// more than 1 MiB is a json.RawMessage. Where a part of
 // info was not or is not there, the value is Absent, and JSON has no such key.
 type FieldChange struct {
 	Old any `json:"old"`
@@ -48,34 +51,41 @@ type absent struct{}
 // String is what a person reads.
 func (absent) String() string { return "absent" }
 
-// MarshalJSON leaves out what is absent.
-func (f FieldChange) MarshalJSON() ([]byte, error) {
-	values := make(map[string]any, 2)
-	if f.Old != Absent {
-		values["old"] = f.Old
-	}
-	if f.New != Absent {
-		values["new"] = f.New
-	}
-	return json.Marshal(values)
+// Omitted stands for the new value of a part of info that is longer than 1 MiB. The row has it, or the old value of the next
+// entry about that part.
+type Omitted struct {
+	Bytes int `json:"omitted_bytes"`
 }
+
+// MarshalJSON leaves out what is absent.
+func (f FieldChange) MarshalJSON() ([]byte, error) { return f.append(nil) }
 
 // UnmarshalJSON is its reverse.
 func (f *FieldChange) UnmarshalJSON(text []byte) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	values := make(map[string]any, 2)
-	if err := d.Decode(&values); err != nil {
+	var sides struct{ Old, New sideOf }
+	sides.Old.value, sides.New.value = Absent, Absent
+	if err := json.Unmarshal(text, &sides); err != nil {
 		return err
 	}
-	f.Old, f.New = Absent, Absent
-	if old, ok := values["old"]; ok {
-		f.Old = old
-	}
-	if now, ok := values["new"]; ok {
-		f.New = now
-	}
+	f.Old, f.New = sides.Old.value, sides.New.value
 	return nil
+}
+
+// sideOf is the old or the new value.
+type sideOf struct{ value any }
+
+// maxDecoded is how long a value is decoded; a longer one stays a json.RawMessage, which takes less memory than its parts.
+const maxDecoded = 1 << 20
+
+// UnmarshalJSON decodes with numbers as they are spelled.
+func (s *sideOf) UnmarshalJSON(text []byte) error {
+	if len(text) > maxDecoded {
+		s.value = json.RawMessage(bytes.Clone(text))
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	return d.Decode(&s.value)
 }
 
 // changeRow is a Change as it is stored.
@@ -111,13 +121,78 @@ func (c *Change) row() (changeRow, error) {
 		Op: string(c.Op), ObservedAt: c.ObservedAt,
 	}
 	if len(c.Fields) > 0 {
-		text, err := json.Marshal(c.Fields)
+		text, err := encodeFields(c.Fields)
 		if err != nil {
 			return r, fmt.Errorf("encoding the changed fields of %s: %w", c.UUID, err)
 		}
 		r.Fields = text
 	}
 	return r, nil
+}
+
+// encodeFields gives what json.Marshal gives for the fields, in one piece: parts of info may be as large as the answer, and
+// each copy of them takes memory.
+func encodeFields(fields map[string]FieldChange) (JSON, error) {
+	names := slices.Sorted(maps.Keys(fields))
+	size := 2
+	for _, name := range names {
+		size += len(name) + 32 + sizeOf(fields[name].Old) + sizeOf(fields[name].New)
+	}
+	text := append(make([]byte, 0, size), '{')
+	for i, name := range names {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		var err error
+		if text, err = appendJSON(text, name); err != nil {
+			return nil, err
+		}
+		if text, err = fields[name].append(append(text, ':')); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return append(text, '}'), nil
+}
+
+// append appends the change as MarshalJSON gives it.
+func (f FieldChange) append(text []byte) ([]byte, error) {
+	text = append(text, '{')
+	begun := len(text)
+	for _, side := range []struct {
+		key   string
+		value any
+	}{{`"new":`, f.New}, {`"old":`, f.Old}} {
+		if side.value == Absent {
+			continue
+		}
+		if len(text) > begun {
+			text = append(text, ',')
+		}
+		var err error
+		if text, err = appendJSON(append(text, side.key...), side.value); err != nil {
+			return nil, err
+		}
+	}
+	return append(text, '}'), nil
+}
+
+func appendJSON(text []byte, value any) ([]byte, error) {
+	if raw, ok := value.(json.RawMessage); ok {
+		return append(text, raw...), nil // it is known to be valid
+	}
+	encoded, err := json.Marshal(value)
+	return append(text, encoded...), err
+}
+
+// sizeOf is about how long a value is as JSON.
+func sizeOf(value any) int {
+	switch v := value.(type) {
+	case json.RawMessage:
+		return len(v)
+	case string:
+		return len(v)
+	}
+	return 16
 }
 
 const selectChanges = "SELECT id, cluster_id, kind, object_id, uuid, name, op, fields, observed_at, object, recorded_at FROM changes"

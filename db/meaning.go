@@ -3,6 +3,7 @@ package db
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"strconv"
 	"strings"
@@ -69,11 +70,11 @@ func (d *infoDifference) object(old, now []byte) (err error) {
 	start := len(d.members)
 	defer func() { d.members = d.members[:start] }()
 	if d.members, err = membersOf(d.members, old); err != nil {
-		return err
+		return d.whole(err, old, now)
 	}
 	middle := len(d.members)
 	if d.members, err = membersOf(d.members, now); err != nil {
-		return err
+		return d.whole(err, old, now)
 	}
 	end := len(d.members)
 	for i, j := start, middle; i < middle || j < end; {
@@ -101,6 +102,14 @@ func (d *infoDifference) object(old, now []byte) (err error) {
 	return nil
 }
 
+// whole notes two values as a whole where one has too many parts; any other error stays.
+func (d *infoDifference) whole(err error, old, now []byte) error {
+	if errors.Is(err, errManySpans) {
+		return d.differ(old, now)
+	}
+	return err
+}
+
 // below compares what is under a key; nil is absent.
 func (d *infoDifference) below(key, was, is []byte) error {
 	if bytes.Equal(was, is) && was != nil && is != nil {
@@ -122,11 +131,11 @@ func (d *infoDifference) below(key, was, is []byte) error {
 func (d *infoDifference) list(old, now []byte) error {
 	was, err := elementsOf(old)
 	if err != nil {
-		return err
+		return d.whole(err, old, now)
 	}
 	is, err := elementsOf(now)
 	if err != nil {
-		return err
+		return d.whole(err, old, now)
 	}
 	if plain(was) && plain(is) {
 		same := len(was) == len(is)
@@ -179,8 +188,15 @@ func (d *infoDifference) differ(was, is []byte) error {
 		d.fields = make(map[string]FieldChange)
 	}
 	d.fields[key] = FieldChange{Old: rawOrAbsent(was), New: rawOrAbsent(is)}
+	if len(is) > maxNew {
+		d.fields[key] = FieldChange{Old: rawOrAbsent(was), New: Omitted{Bytes: len(is)}}
+	}
 	return nil
 }
+
+// maxNew is how long a new value within info is told. No Ganeti sends longer ones, and what is repeated in the log for each
+// change of one would fill the memory and the database.
+const maxNew = 1 << 20
 
 func rawOrAbsent(text []byte) any {
 	if text == nil {
@@ -208,7 +224,8 @@ func appendToken(path, token []byte) []byte {
 // sameScalar compares texts that differ, of anything but two objects or two lists.
 func sameScalar(a, b []byte) bool {
 	if a[0] == '"' || b[0] == '"' {
-		if a[0] != b[0] || bytes.IndexByte(a, '\\') < 0 && bytes.IndexByte(b, '\\') < 0 {
+		// Of long ones the spelling decides.
+		if a[0] != b[0] || bytes.IndexByte(a, '\\') < 0 && bytes.IndexByte(b, '\\') < 0 || max(len(a), len(b)) > maxNew {
 			return false
 		}
 		var x, y string

@@ -52,7 +52,9 @@ func (a *applier) publish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("appending to changes: %w", err)
 	}
-	if a.snap.Explain && !e.empty() {
+	wrote := !e.empty()
+	e, a.changes = entries{clusterID: e.clusterID}, nil
+	if a.snap.Explain && wrote {
 		a.out.Changes, err = appended(ctx, a.x, e.clusterID, ids)
 	}
 	return err

@@ -19,16 +19,29 @@ type member struct{ key, value []byte }
 // trim cuts the white space around a value.
 func trim(text []byte) []byte { return bytes.Trim(text, " \t\r\n") }
 
-// membersOf appends an object's members, sorted by key. Of those with the same key the last one counts.
+// maxSpans is how many members or elements are looked into. More of them, which no Ganeti sends, are told as a whole: an
+// entry of changes may not become larger than the two texts that it compares, nor the comparison much larger than they are.
+const maxSpans = 1000
+
+// errManySpans means that a text has more than maxSpans of them.
+var errManySpans = errors.New("too many members or elements")
+
+// membersOf appends an object's members, sorted by key. Of those with the same key the last one counts. errManySpans.
 func membersOf(members []member, text []byte) ([]member, error) {
 	from := len(members)
 	sorted := true
 	err := eachSpan(text, true, func(key, value []byte) {
+		if len(members)-from > maxSpans {
+			return
+		}
 		if n := len(members); n > from && bytes.Compare(members[n-1].key, key) >= 0 {
 			sorted = false
 		}
 		members = append(members, member{key, value})
 	})
+	if err == nil && len(members)-from > maxSpans {
+		err = errManySpans
+	}
 	if sorted || err != nil {
 		return members, err
 	}
@@ -43,9 +56,16 @@ func membersOf(members []member, text []byte) ([]member, error) {
 	return members[:from+len(kept)], nil
 }
 
-// elementsOf gives the texts of a list's elements.
+// elementsOf gives the texts of a list's elements. errManySpans.
 func elementsOf(text []byte) (elements [][]byte, err error) {
-	err = eachSpan(text, false, func(_, value []byte) { elements = append(elements, value) })
+	err = eachSpan(text, false, func(_, value []byte) {
+		if len(elements) <= maxSpans {
+			elements = append(elements, value)
+		}
+	})
+	if err == nil && len(elements) > maxSpans {
+		err = errManySpans
+	}
 	return elements, err
 }
 

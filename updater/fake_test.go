@@ -113,3 +113,6 @@ func (s clockless) Ticket(ctx context.Context) (db.Ticket, error) {
 	t.At = time.Time{}
 	return t, err
 }
+
+// ChangesKept keeps the log for ever.
+func (s *fakeStore) ChangesKept(context.Context) (time.Duration, error) { return 0, nil }

@@ -152,7 +152,7 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	if r.t.row.ID == 0 {
 		return r.pretend(k, delta), nil
 	}
-	if delta.Changed() > frugalItems {
+	if delta.Changed() > frugalItems || delta.Bytes > frugalItemBytes*int64(delta.Items) {
 		r.u.frugal.begin()
 		defer r.u.frugal.end()
 	}

@@ -15,8 +15,10 @@ type frugal struct {
 }
 
 const (
-	frugalItems   = 500
-	frugalPercent = 50
+	frugalItems = 500
+	// frugalItemBytes is an average that no Ganeti's objects reach: one of them is a giant, of which there will be copies.
+	frugalItemBytes = 64 << 10
+	frugalPercent   = 50
 )
 
 // begin is to be followed by end.

@@ -119,10 +119,14 @@ func differing(k db.StoredCluster, s sealedSettings) []string {
 		name string
 		same bool
 	}{
-		{"rapi_url", now.RAPIURL == s.RAPIURL}, {"rapi_username", now.Username == s.Username},
-		{"password_file", now.PasswordFile == s.PasswordFile}, {"tls_pin_sha256", now.PinSHA256 == s.PinSHA256},
-		{"tls_ca_file", now.CAFile == s.CAFile}, {"tls_server_name", now.ServerName == s.ServerName},
-		{"tls_min_version", now.MinVersion == s.MinVersion}, {"tls_insecure", now.Insecure == s.Insecure},
+		{"rapi_url", now.RAPIURL == s.RAPIURL},
+		{"rapi_username", now.Username == s.Username},
+		{"password_file", now.PasswordFile == s.PasswordFile},
+		{"tls_pin_sha256", now.PinSHA256 == s.PinSHA256},
+		{"tls_ca_file", now.CAFile == s.CAFile},
+		{"tls_server_name", now.ServerName == s.ServerName},
+		{"tls_min_version", now.MinVersion == s.MinVersion},
+		{"tls_insecure", now.Insecure == s.Insecure},
 	} {
 		if !c.same {
 			names = append(names, c.name)

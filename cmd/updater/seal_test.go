@@ -91,8 +91,10 @@ func (v *vault) sql(statement string, args ...any) {
 
 func (v *vault) add(mode ...string) {
 	v.t.Helper()
-	v.must(append([]string{"clusters", "add", "a", "--rapi", v.sim.URL(), "--username", "gwm", "--password-file",
-		filepath.Join(v.dir, "password"), "--pin", v.sim.Pin()}, mode...)...)
+	v.must(append([]string{
+		"clusters", "add", "a", "--rapi", v.sim.URL(), "--username", "gwm", "--password-file",
+		filepath.Join(v.dir, "password"), "--pin", v.sim.Pin(),
+	}, mode...)...)
 	v.must("--once")
 }
 
