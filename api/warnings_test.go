@@ -11,7 +11,7 @@ import (
 
 // A value that finds nothing because there is no such thing is answered with a warning, that names the nearest one that the
 // caller may see and nothing else.
-func TestAPI_WarnsOfMisspeltValues(t *testing.T) { //nolint:misspell // that is what it is about
+func TestAPI_WarnsOfMisspeltValues(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, s *db.Store) {
 		r := newRig(t, s, tokenFile(), nil)
@@ -29,8 +29,8 @@ func TestAPI_WarnsOfMisspeltValues(t *testing.T) { //nolint:misspell // that is 
 			{"admin-token", "/v1/vms?status=USER_down", ""},
 			{"admin-token", "/v1/vms?name=nobody", ""},
 			{"admin-token", "/v1/vms?tag=nobody", ""},
-			{"admin-token", "/v1/vms?status=runing", `status: there is no "runing"; did you mean "running"?`},
-			{"admin-token", "/v1/vms?status=runing&status=running", `did you mean "running"?`},
+			{"admin-token", "/v1/vms?status=runing", `status: there is no "runing"; did you mean "running"?`}, //nolint:misspell // it is about that
+			{"admin-token", "/v1/vms?status=runing&status=running", `did you mean "running"?`},                //nolint:misspell // it is about that
 			{"admin-token", "/v1/sums?status=eror", `did you mean "error"?`},
 			{"admin-token", "/v1/vms?ip=999.1.1.1", "ip: "},
 			{"admin-token", "/v1/vms?ip=198.51.100.77", ""},
@@ -46,7 +46,7 @@ func TestAPI_WarnsOfMisspeltValues(t *testing.T) { //nolint:misspell // that is 
 			{"admin-token", "/v1/nodes?role=drained", ""},
 			{"admin-token", "/v1/nodes?group=no-such", "group: there is no"},
 			{"admin-token", "/v1/groups?node=" + node + "x", `did you mean "` + node + `"?`},
-			{"admin-token", "/v1/jobs?status=sucess", `did you mean "success"?`},
+			{"admin-token", "/v1/jobs?status=sucess", `did you mean "success"?`}, //nolint:misspell // it is about that
 			// What ops may not see is never suggested, and is not there.
 			{"ops-token", "/v1/vms?node=" + prodOnly, "node: there is no"},
 			{"ops-token", "/v1/vms?node=" + prodOnly + "x", "node: there is no"},

@@ -36,6 +36,8 @@ type column struct {
 	name     string
 	index    []int
 	volatile bool
+	// set says that the order of the list means nothing.
+	set bool
 }
 
 // newTable panics on a row type without the common columns: a mistake in this package, not of a caller.
@@ -77,8 +79,16 @@ func (t *table) addColumns(typ reflect.Type, index []int) {
 		if name == "" {
 			continue
 		}
-		t.columns = append(t.columns, column{name: name, index: path, volatile: option == "volatile"})
+		t.columns = append(t.columns, column{name: name, index: path, volatile: option == "volatile", set: option == "set"})
 	}
+}
+
+// same compares two clean fields of the column.
+func (c column) same(a, b any) bool {
+	if c.set {
+		return sameSet(*a.(*List), *b.(*List)) //nolint:forcetypeassert // sets are lists
+	}
+	return sameField(a, b)
 }
 
 // holds reports whether row is of the table's row type.

@@ -112,7 +112,7 @@ func differences(t *table, old, row Row) (fields map[string]FieldChange, silent 
 	after, _ := t.content(row)
 	for i, c := range columns {
 		switch {
-		case sameField(before[i], after[i]):
+		case c.same(before[i], after[i]):
 		case c.volatile:
 			silent = true
 		default:

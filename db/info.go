@@ -134,11 +134,13 @@ func clusterDifferences(old *Cluster, in *ClusterInfo) map[string]FieldChange {
 		{"ganeti_name", &old.GanetiName, &in.GanetiName},
 		{"software_version", &old.SoftwareVersion, &in.SoftwareVersion},
 		{"master_node", &old.MasterNode, &in.MasterNode},
-		{"tags", &old.Tags, &in.Tags},
 	} {
 		if !sameField(c.before, c.after) {
 			fields[c.name] = FieldChange{Old: shownField(c.before), New: shownField(c.after)}
 		}
+	}
+	if !sameSet(old.Tags, in.Tags) {
+		fields["tags"] = FieldChange{Old: shownField(&old.Tags), New: shownField(&in.Tags)}
 	}
 	if old.Info != nil {
 		rules := clusterRules()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -138,6 +139,11 @@ func (d *infoDifference) list(old, now []byte) error {
 		return d.whole(err, old, now)
 	}
 	if plain(was) && plain(is) {
+		if d.depth == 2 && string(d.path) == "/tags" {
+			// A set, which Ganeti sends in any order.
+			slices.SortFunc(was, bytes.Compare)
+			slices.SortFunc(is, bytes.Compare)
+		}
 		same := len(was) == len(is)
 		for i := 0; same && i < len(was); i++ {
 			same = bytes.Equal(was[i], is[i]) || sameScalar(was[i], is[i])

@@ -101,7 +101,7 @@ func TestMigrate_AgainAfterInterruption(t *testing.T) {
 }
 
 // locking finds what keeps readers or writers out of a big table for as long as it takes.
-var locking = []*regexp.Regexp{ //nolint:gochecknoglobals // compiled once
+var locking = []*regexp.Regexp{
 	regexp.MustCompile(`(?i)ALTER\s+COLUMN\s+\w+\s+(SET\s+DATA\s+)?TYPE\b`),
 	regexp.MustCompile(`(?i)ALTER\s+COLUMN\s+\w+\s+SET\s+NOT\s+NULL`),
 	regexp.MustCompile(`(?i)\b(VACUUM\s+FULL|CLUSTER\s+\w+\s+USING|REINDEX\s+TABLE\s+\w)`),

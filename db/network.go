@@ -13,7 +13,7 @@ type Network struct {
 	MACPrefix     string     `db:"mac_prefix" json:"mac_prefix"`
 	FreeCount     *int64     `db:"free_count,volatile" json:"free_count"`
 	ReservedCount *int64     `db:"reserved_count,volatile" json:"reserved_count"`
-	Tags          List       `db:"tags" json:"tags"`
+	Tags          List       `db:"tags,set" json:"tags"`
 	SerialNo      *int64     `db:"serial_no" json:"serial_no"`
 	CTime         *time.Time `db:"ctime" json:"ctime"`
 	MTime         *time.Time `db:"mtime" json:"mtime"`

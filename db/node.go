@@ -29,7 +29,7 @@ type Node struct {
 	CPUsReserved       *int64     `db:"cpus_reserved" json:"cpus_reserved"`
 	PrimaryInstances   *int64     `db:"primary_instances,volatile" json:"primary_instances"`
 	SecondaryInstances *int64     `db:"secondary_instances,volatile" json:"secondary_instances"`
-	Tags               List       `db:"tags" json:"tags"`
+	Tags               List       `db:"tags,set" json:"tags"`
 	SerialNo           *int64     `db:"serial_no" json:"serial_no"`
 	CTime              *time.Time `db:"ctime" json:"ctime"`
 	MTime              *time.Time `db:"mtime" json:"mtime"`

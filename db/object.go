@@ -28,7 +28,7 @@ type Object struct {
 func (o *Object) Base() *Object { return o }
 
 // Row is a cached row: *VM, *Node, *Group, *Network or *Job. Columns are the fields with a db tag; the tag option
-// "volatile" marks those whose changes update the row without an entry in changes.
+// "volatile" marks those whose changes update the row without an entry in changes, and "set" lists whose order means nothing.
 type Row interface {
 	Base() *Object
 }

@@ -46,6 +46,11 @@ func cleanTime(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
+// sameSet compares two lists whose order means nothing.
+func sameSet(a, b List) bool {
+	return len(a) == len(b) && (slices.Equal(a, b) || slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))))
+}
+
 // sameField compares two clean fields of the same type.
 func sameField(a, b any) bool {
 	switch x := a.(type) {

@@ -26,7 +26,7 @@ type VM struct {
 	NICLinks    List       `db:"nic_links" json:"nic_links"`
 	NICNetworks List       `db:"nic_networks" json:"nic_networks"`
 	NetworkPort *int64     `db:"network_port" json:"network_port"`
-	Tags        List       `db:"tags" json:"tags"`
+	Tags        List       `db:"tags,set" json:"tags"`
 	SerialNo    *int64     `db:"serial_no" json:"serial_no"`
 	CTime       *time.Time `db:"ctime" json:"ctime"`
 	MTime       *time.Time `db:"mtime" json:"mtime"`

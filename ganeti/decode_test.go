@@ -80,7 +80,7 @@ func TestDecode_Hostile(t *testing.T) {
 		{`"-"`, "-", nil, nil, []string{"-"}, nil},
 		{`"12"`, "12", new(int64(12)), new(true), []string{"12"}, at(12, 0)},
 		{`" 12 "`, " 12 ", new(int64(12)), nil, []string{" 12 "}, nil},
-		{`0`, "0", new(int64(0)), new(false), []string{"0"}, at(0, 0)},
+		{`0`, "0", new(int64(0)), new(false), []string{"0"}, nil},
 		{`-1`, "-1", new(int64(-1)), new(true), []string{"-1"}, at(-1, 0)},
 		{`7.9`, "7.9", new(int64(7)), new(true), []string{"7.9"}, at(7, 900000)},
 		{`-7.9`, "-7.9", new(int64(-7)), new(true), []string{"-7.9"}, at(-8, 100000)},

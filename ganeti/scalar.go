@@ -228,10 +228,11 @@ func (m *moment) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// momentOf refuses what no database stores as a time.
+// momentOf refuses what no database stores as a time, and 0, which old versions send for objects that were made before
+// they kept times.
 func momentOf(sec, usec int64) moment {
 	const firstSecond, lastSecond = -62135596800, 253402300799 // of the years 1 and 9999
-	if sec < firstSecond || sec > lastSecond || usec < 0 || usec > 999_999 {
+	if sec == 0 && usec == 0 || sec < firstSecond || sec > lastSecond || usec < 0 || usec > 999_999 {
 		return moment{}
 	}
 	return moment{at: time.Unix(sec, usec*1000).UTC(), known: true}

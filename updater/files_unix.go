@@ -10,5 +10,5 @@ func filesAllowed() int {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<20 {
 		return 1 << 20
 	}
-	return int(limit.Cur) //nolint:unconvert // a million at most; some systems have it signed
+	return int(limit.Cur) // a million at most; some systems have it signed
 }

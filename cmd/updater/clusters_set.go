@@ -87,7 +87,7 @@ func (n newCluster) over(c *config.Config, k db.StoredCluster, given *pflag.Flag
 	anew := password != "" || given.Changed("password-file")
 	var sealed sealedSettings
 	switch {
-	case isOld(k) && !(anew && given.Changed("rapi")):
+	case isOld(k) && (!anew || !given.Changed("rapi")):
 		return k, errSetOld
 	case isOld(k):
 		sealed.Username = k.Username

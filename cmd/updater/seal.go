@@ -69,7 +69,7 @@ func seal(key *secret.Key, k db.StoredCluster, password ganeti.Secret) (db.Store
 	if k.PasswordFile == "" {
 		s.Password = password.Reveal()
 	}
-	text, err := json.Marshal(s)
+	text, err := json.Marshal(s) //nolint:gosec // G117: it is sealed below
 	if err != nil {
 		return k, fmt.Errorf("writing the settings: %w", err)
 	}

@@ -103,7 +103,7 @@ func alsoStored(ctx context.Context, c *config.Config) (_ *config.Config, err er
 		// What will have to be done after the upgrade is said before it.
 		kept, oldErr := store.OldStoredClusters(ctx)
 		if oldErr != nil {
-			return c, nil //nolint:nilerr // so old that there were none
+			return c, nil // so old that there were none
 		}
 		all, err = adopted(c, kept, false)
 	}

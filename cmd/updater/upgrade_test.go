@@ -130,7 +130,7 @@ func (u upgraded) rows() map[string][]string {
 	defer conn.Close()
 	all := map[string][]string{}
 	for table, columns := range kept() {
-		found, err := conn.Queryx("SELECT " + columns + " FROM " + table) //nolint:gosec // names of the test
+		found, err := conn.Queryx("SELECT " + columns + " FROM " + table) //nolint:sqlclosecheck // names of the test; closed below
 		if err != nil {
 			u.t.Fatal(err)
 		}

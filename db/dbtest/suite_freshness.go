@@ -107,24 +107,28 @@ func status(f *fixture) {
 }
 
 func views(f *fixture) {
-	f.apply(db.KindVM,
-		vm("u1", "web"), vm("u2", "off", func(v *db.VM) { v.OperState, v.OperMemoryMiB, v.Status = new(false), nil, "ADMIN_down" }), vm("u3", "gone"))
-	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "off", func(v *db.VM) { v.OperState, v.OperMemoryMiB, v.Status = new(false), nil, "ADMIN_down" }))
+	// One runs, one is stopped and keeps its disk, the node of one is down, one is gone.
+	stopped := func(v *db.VM) { v.OperState, v.OperMemoryMiB, v.Status = new(false), nil, "ADMIN_down" }
+	lost := func(v *db.VM) {
+		v.OperState, v.OperMemoryMiB, v.Status, v.AdminState = nil, nil, "ERROR_nodedown", "up"
+	}
+	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "off", stopped), vm("u3", "gone"), vm("u4", "lost", lost))
+	f.apply(db.KindVM, vm("u1", "web"), vm("u2", "off", stopped), vm("u4", "lost", lost))
 	f.apply(db.KindNode, node("n1", "node1"), node("n2", "node2"))
-	same(f, "vms", int64(2), f.number("SELECT count(*) FROM vms WHERE cluster = 'alpha' AND credentials_hash = 'h-alpha' AND rapi_port = 5080"))
+	same(f, "vms", int64(3), f.number("SELECT count(*) FROM vms WHERE cluster = 'alpha' AND credentials_hash = 'h-alpha' AND rapi_port = 5080"))
 	for query, want := range map[string]int64{
 		"SELECT nodes FROM cluster_usage":                                                          131072 / 65536,
-		"SELECT vms FROM cluster_usage":                                                            2,
+		"SELECT vms FROM cluster_usage":                                                            3,
 		"SELECT vms_running FROM cluster_usage":                                                    1,
 		"SELECT memory_total_mib FROM cluster_usage":                                               131072,
 		"SELECT memory_free_mib FROM cluster_usage":                                                2000,
-		"SELECT memory_allocated_mib FROM cluster_usage":                                           1024,
+		"SELECT memory_allocated_mib FROM cluster_usage":                                           2 * 1024,
 		"SELECT disk_total_mib FROM cluster_usage":                                                 200000,
 		"SELECT disk_free_mib FROM cluster_usage":                                                  100000,
-		"SELECT disk_allocated_mib FROM cluster_usage":                                             10240,
+		"SELECT disk_allocated_mib FROM cluster_usage":                                             3 * 10240,
 		"SELECT cpus_total FROM cluster_usage":                                                     32,
-		"SELECT cpus_free FROM cluster_usage":                                                      30,
-		"SELECT cpus_allocated FROM cluster_usage":                                                 2,
+		"SELECT cpus_free FROM cluster_usage":                                                      28,
+		"SELECT cpus_allocated FROM cluster_usage":                                                 4,
 		"SELECT count(*) FROM cluster_status":                                                      2,
 		"SELECT count(*) FROM cluster_status WHERE kind = 'vm' AND error = '' AND age_seconds > 0": 1,
 	} {
