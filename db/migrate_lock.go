@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
@@ -20,10 +21,14 @@ type migrationLock struct {
 	end func() error
 }
 
-const lockVersions = "LOCK TABLE " + versionTable + " IN SHARE UPDATE EXCLUSIVE MODE"
+const lockVersions = "LOCK TABLE " + versionTable + " IN SHARE UPDATE EXCLUSIVE MODE NOWAIT"
+
+// migrationPoll is how often the lock is asked for while another process has it.
+const migrationPoll = 250 * time.Millisecond
 
 // SessionLock implements goose's lock.SessionLocker. The lock is held by a connection of its own, because goose begins
-// transactions of its own on conn.
+// transactions of its own on conn. It is asked for again and again instead of being waited for: a session that waits keeps
+// its snapshot, and CREATE INDEX CONCURRENTLY of the one that migrates would wait for that.
 func (l *migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	if err := makeVersions(ctx, conn); err != nil {
 		return fmt.Errorf("making the table of versions: %w", err)
@@ -32,17 +37,35 @@ func (l *migrationLock) SessionLock(ctx context.Context, conn *sql.Conn) error {
 	if err != nil {
 		return fmt.Errorf("connecting for the migration lock: %w", err)
 	}
+	for began := time.Now(); ; {
+		l.tx, err = takeVersions(ctx, own)
+		if err == nil {
+			l.end = own.Close
+			return nil
+		}
+		if pq.As(err, pqerror.LockNotAvailable) == nil || time.Since(began) > migrationWait {
+			return errors.Join(fmt.Errorf("waiting for the migration lock: %w", err), own.Close())
+		}
+		timer := time.NewTimer(migrationPoll)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return errors.Join(ctx.Err(), own.Close())
+		case <-timer.C:
+		}
+	}
+}
+
+// takeVersions locks the table of versions for as long as the transaction lasts, or fails at once.
+func takeVersions(ctx context.Context, own *sql.Conn) (*sql.Tx, error) {
 	tx, err := own.BeginTx(context.WithoutCancel(ctx), nil)
 	if err != nil {
-		return errors.Join(fmt.Errorf("beginning the migration lock: %w", err), own.Close())
+		return nil, err
 	}
-	_, err = tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = %d; %s",
-		migrationWait.Milliseconds(), lockVersions))
-	if err != nil {
-		return errors.Join(fmt.Errorf("waiting for the migration lock: %w", err), tx.Rollback(), own.Close())
+	if _, err := tx.ExecContext(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0; "+lockVersions); err != nil {
+		return nil, errors.Join(err, tx.Rollback())
 	}
-	l.tx, l.end = tx, own.Close
-	return nil
+	return tx, nil
 }
 
 // SessionUnlock implements goose's lock.SessionLocker.

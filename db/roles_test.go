@@ -133,7 +133,7 @@ func TestRoles_UpdaterDoesEverything(t *testing.T) {
 		tb.Helper()
 		one := r.copyOf(tb, address)
 		// The suite plays a newer program by hand.
-		r.connect(tb, one, "").MustExec("GRANT INSERT ON ganeti_cache_schema TO " + r.prefix + "updater")
+		r.connect(tb, one, "").MustExec("GRANT INSERT, DELETE ON ganeti_cache_schema TO " + r.prefix + "updater")
 		return r.store(tb, one, o)
 	})
 }
