@@ -117,15 +117,8 @@ func (a *applier) run(ctx context.Context) error {
 
 // finish stamps the freshness, appends the changes and notifies.
 func (a *applier) finish(ctx context.Context, decision Decision) error {
-	unreadable := a.out.Quarantined > 0 && a.out.Quarantined == a.snap.Objects
-	incomplete := len(a.out.Withheld) > 0 || len(a.out.Refused) > 0 || unreadable
-	switch {
-	case decision.Error != "":
-	case unreadable:
-		decision.Reason = ReasonNothingReadable
-		decision.Error = "not one of the " + strconv.Itoa(a.snap.Objects) + " items of the answer can be read: the table quarantine " +
-			"says why; versions of Ganeti that are too old send such answers, and servers that are no RAPI"
-	case incomplete:
+	incomplete := len(a.out.Withheld) > 0 || len(a.out.Refused) > 0
+	if incomplete && decision.Error == "" {
 		decision.Reason = reasonGuard
 		decision.Error = strconv.Itoa(len(a.out.Refused)) + " new objects are not taken in before the next answer: " +
 			"the answers of the cluster list others each time"

@@ -12,9 +12,6 @@ import (
 // ReasonUnreadable is the error reason stored when an item without a readable key withholds removals.
 const ReasonUnreadable = "quarantine"
 
-// ReasonNothingReadable is the error reason stored when not one item of an answer could be read.
-const ReasonNothingReadable = "unreadable"
-
 // reasonGuard is stored when a Guard gives no reason.
 const reasonGuard = "removals_withheld"
 

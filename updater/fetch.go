@@ -176,9 +176,6 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	if !r.u.opts.DryRun {
 		r.remember(k.name, delta, keys, out)
 	}
-	if out.Reason == db.ReasonNothingReadable {
-		delete(r.t.known, k.name)
-	}
 	if out.Error != "" {
 		return out, &WithheldError{Kind: k.name, Absent: len(out.Withheld), Why: out.Reason, text: out.Error}
 	}

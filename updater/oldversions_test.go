@@ -3,45 +3,36 @@ package updater_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
 	"ganeticache/db"
 	"ganeticache/db/dbtest"
 	"ganeticache/ganeti/rapisim"
-	"ganeticache/updater"
 )
 
-// TestRefresh_NothingReadable: an answer of which not one item can be read fails its kind, also when it comes again, and
-// also after a restart. Nothing is removed; the first good answer removes what is gone, and no more.
+// TestRefresh_NothingReadable: an answer of which not one item can be read is told of as such. Nothing is removed; the first
+// good answer removes what is gone, and no more.
 func TestRefresh_NothingReadable(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, store *db.Store) {
 		t.Helper()
 		r := newRig(t, store, rapisim.Options{VMs: 4, Nodes: 2}, "prod")
 		r.mustRefresh("prod")
-		before := r.freshness("prod", db.KindVM).RefreshedAt
 		var broken []string
 		for _, vm := range r.rows("prod") {
 			broken = append(broken, fmt.Sprintf(`{"uuid": %q, "name": 7}`, vm.UUID))
 		}
 		r.servers["prod"].Hurt(rapisim.Body([]byte("[" + strings.Join(broken, ", ") + "]")).On("/2/instances"))
-		for _, restart := range []bool{false, false, true} {
-			if restart {
-				r.restart()
-			}
-			res := r.refresh("prod")
-			if got := updater.Reason(res.Err()); got != db.ReasonNothingReadable {
-				t.Fatalf("after a restart: %v: the refresh ended with %q (%v)", restart, got, res.Err())
-			}
-			fresh := r.freshness("prod", db.KindVM)
-			if !fresh.RefreshedAt.Equal(*before) || fresh.ErrorReason != db.ReasonNothingReadable {
-				t.Fatalf("the kind is fresh as of %v (before: %v), with the error %q", fresh.RefreshedAt, before, fresh.ErrorReason)
-			}
+		if got := r.refresh("prod").Unreadable(); !slices.Equal(got, []db.Kind{db.KindVM}) {
+			t.Errorf("unreadable: %v", got)
 		}
 		must(t, r.sim().Remove(r.sim().Instances()[0].Name))
 		r.servers["prod"].Heal()
-		r.mustRefresh("prod")
+		if got := r.mustRefresh("prod").Unreadable(); got != nil {
+			t.Errorf("unreadable, healed: %v", got)
+		}
 		r.wantTruth()
 	})
 }

@@ -26,19 +26,10 @@ func (r *run) known(ctx context.Context, k db.Kind) (remembered[*ganeti.Index], 
 	for _, p := range prints.Items {
 		// An item without a readable key is never on record: each snapshot that holds it must withhold its removals.
 		if p.Key != "" {
-			items = append(items, ganeti.Known{Key: p.Key, Digest: r.onRecord(k, p)})
+			items = append(items, ganeti.Known{Key: p.Key, Digest: ganeti.Digest(p.Digest)})
 		}
 	}
 	return remembered[*ganeti.Index]{ganeti.NewIndex(r.t.digests, items), prints.Generation, true}, nil
-}
-
-// onRecord gives the digest by which an object is recognised. Where not one item of the last answer could be read, all of
-// them are on record as quarantined; they are looked at again, so that the same answer fails again.
-func (r *run) onRecord(k db.Kind, p db.Fingerprint) ganeti.Digest {
-	if r.fresh[k].ErrorReason == db.ReasonNothingReadable {
-		return r.t.digests.Digest([]byte(p.Key)) // of no item: those are JSON objects
-	}
-	return ganeti.Digest(p.Digest)
 }
 
 // knownInfo gives the digest of the cluster's info on record; that of a cluster that never answered is not ok.

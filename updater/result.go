@@ -132,12 +132,24 @@ func (r Result) log(l *zap.Logger) {
 	}
 }
 
-// WithheldError says that a complete answer was not believed whole: it lacked objects whose removal is not certain (too
-// many at once, or an item of the answer may be any of them), or not one of its items could be read.
+// Unreadable gives the kinds of whose answer not one item could be read: that is the version of Ganeti, or something else
+// answers. All of it is in quarantine. An answer that comes again as it was is not looked at again.
+func (r Result) Unreadable() []db.Kind {
+	var kinds []db.Kind
+	for _, k := range r.Kinds {
+		if k.Outcome.Quarantined > 0 && k.Outcome.Quarantined == k.Objects {
+			kinds = append(kinds, k.Kind)
+		}
+	}
+	return kinds
+}
+
+// WithheldError says that a complete answer lacked objects whose removal is not certain: too many at once, or an item of
+// the answer may be any of them.
 type WithheldError struct {
 	Kind   db.Kind
 	Absent int
-	// Why is the short label that is in freshness: removals_withheld, quarantine or unreadable.
+	// Why is the short label that is in freshness: removals_withheld or quarantine.
 	Why  string
 	text string
 }

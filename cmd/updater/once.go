@@ -123,7 +123,7 @@ func (a *app) refreshAll(ctx context.Context, u *updater.Updater, o onceOptions,
 func exitCode(results []updater.Result) error {
 	failed := 0
 	for _, r := range results {
-		if r.Err() != nil {
+		if failureOf(r) != nil {
 			failed++
 		}
 	}
@@ -182,7 +182,7 @@ func toJSON(results []updater.Result) []resultJSON {
 			Cluster: r.Cluster, Started: r.StartedAt.Format(timeFormat), Seconds: r.Duration.Seconds(),
 			OK: true, Failures: r.Failures, Kinds: []kindJSON{},
 		}
-		if err := r.Err(); err != nil {
+		if err := failureOf(r); err != nil {
 			j.OK, j.Error, j.Reason = false, err.Error(), updater.Reason(err)
 		}
 		if !r.NextDue.IsZero() {

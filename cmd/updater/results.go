@@ -37,7 +37,7 @@ func (a *app) printResults(results []updater.Result, o onceOptions) error {
 	for _, r := range results {
 		total := r.Total()
 		reason := ""
-		if err := r.Err(); err != nil {
+		if err := failureOf(r); err != nil {
 			reason = updater.Reason(err)
 			fmt.Fprintf(&notes, "%s: %v\n", r.Cluster, err)
 		}
@@ -91,4 +91,16 @@ func writeChanges(w *strings.Builder, r updater.Result) {
 	if shown > maxShown {
 		fmt.Fprintf(w, "%s: … and %d more; --json lists them all\n", r.Cluster, shown-maxShown)
 	}
+}
+
+// failureOf gives why a refresh did not do what it should: its error, or that nothing of a kind could be read.
+func failureOf(r updater.Result) error {
+	if err := r.Err(); err != nil {
+		return err
+	}
+	if kinds := r.Unreadable(); len(kinds) > 0 {
+		return fmt.Errorf("not one item of kind %s can be read: the table quarantine says why; versions of Ganeti that are too old send "+
+			"such answers, and servers that are no RAPI", kinds[0])
+	}
+	return nil
 }
