@@ -40,6 +40,9 @@ func testUpgrade(t *testing.T, database string, u upgraded) {
 	t.Helper()
 	u.restore()
 	was := u.rows()
+	if n := strings.Count(u.everything(), canaryOld); n < 6 {
+		t.Fatalf("the older release stored the secret %d times: the test tries nothing", n)
+	}
 	text, err := os.ReadFile(filepath.Join(upgradeFolder, "answers.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +69,9 @@ func testUpgrade(t *testing.T, database string, u upgraded) {
 	}
 	if diff := cmp.Diff(was, u.rows()); diff != "" {
 		t.Errorf("after refreshes of a cluster that did not change (-was +is):\n%s", diff)
+	}
+	if strings.Contains(u.everything(), canaryOld) {
+		t.Errorf("what the older release stored in the clear is still in the database: %.2000s", u.everything())
 	}
 	// A reader who stopped at the tenth entry gets the eleventh and those that follow, as before.
 	page := run("changes", "--after", "10", "--json")
@@ -123,6 +129,53 @@ func kept() map[string]string {
 	}
 }
 
+// everything is all rows of all tables, one a line.
+func (u upgraded) everything() string {
+	u.t.Helper()
+	conn := u.open()
+	defer conn.Close()
+	query := "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+	if u.driver == "sqlite" {
+		query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+	}
+	var tables []string
+	if err := conn.Select(&tables, query); err != nil {
+		u.t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, table := range tables {
+		for _, row := range u.read(conn, "SELECT * FROM "+table) {
+			all.WriteString(table + " " + row + "\n")
+		}
+	}
+	return all.String()
+}
+
+// read returns the rows of a query as text; bytes are text, too.
+func (u upgraded) read(conn *sqlx.DB, query string) (rows []string) {
+	u.t.Helper()
+	found, err := conn.Queryx(query) //nolint:sqlclosecheck // closed below
+	if err != nil {
+		u.t.Fatal(err)
+	}
+	for found.Next() {
+		values, err := found.SliceScan()
+		if err != nil {
+			u.t.Fatal(err)
+		}
+		for i, value := range values {
+			if bytes, ok := value.([]byte); ok {
+				values[i] = string(bytes)
+			}
+		}
+		rows = append(rows, strings.TrimSpace(fmt.Sprintln(values...)))
+	}
+	if err := errors.Join(found.Err(), found.Close()); err != nil {
+		u.t.Fatal(err)
+	}
+	return rows
+}
+
 // rows reads what has to be kept: for each table its rows as text, in order.
 func (u upgraded) rows() map[string][]string {
 	u.t.Helper()
@@ -130,20 +183,7 @@ func (u upgraded) rows() map[string][]string {
 	defer conn.Close()
 	all := map[string][]string{}
 	for table, columns := range kept() {
-		found, err := conn.Queryx("SELECT " + columns + " FROM " + table) //nolint:sqlclosecheck // names of the test; closed below
-		if err != nil {
-			u.t.Fatal(err)
-		}
-		for found.Next() {
-			values, err := found.SliceScan()
-			if err != nil {
-				u.t.Fatal(err)
-			}
-			all[table] = append(all[table], fmt.Sprint(values...))
-		}
-		if err := errors.Join(found.Err(), found.Close()); err != nil {
-			u.t.Fatal(err)
-		}
+		all[table] = u.read(conn, "SELECT "+columns+" FROM "+table)
 		slices.Sort(all[table])
 	}
 	return all

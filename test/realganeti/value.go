@@ -80,6 +80,7 @@ func listValue(v any, sort bool) any {
 }
 
 // momentValue reads seconds since 1970, or a job's pair of seconds and microseconds, exactly: to the nearest microsecond.
+// Ganeti's 0 means that it does not know, as for the group that a new cluster begins with.
 func momentValue(v any) any {
 	micros := new(big.Rat)
 	switch v := v.(type) {
@@ -96,6 +97,9 @@ func momentValue(v any) any {
 		rest, _ := numberValue(v[1]).(int64)
 		micros.SetInt64(seconds*1_000_000 + rest)
 	default:
+		return nil
+	}
+	if micros.Sign() == 0 {
 		return nil
 	}
 	micros.Add(micros, big.NewRat(1, 2))
