@@ -3,12 +3,12 @@ package db
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
+
+	"ganeticache/netaddr"
 )
 
 // Doubt is a value of a filter that finds nothing because there is no such thing, and not because nothing matches.
@@ -129,13 +129,13 @@ func (s *Store) doubt(ctx context.Context, v askedValue) (string, error) {
 	shown := shorten(v.value)
 	switch v.from { //nolint:exhaustive // the others have words, or are looked up
 	case ofIPs:
-		if _, err := netip.ParseAddr(v.value); err != nil {
-			return fmt.Sprintf("%q is no IP address", shown), nil //nolint:nilerr // it is the finding
+		if _, ok := netaddr.IP(v.value); !ok {
+			return fmt.Sprintf("%q is no IP address", shown), nil
 		}
 		return "", nil
 	case ofMACs:
-		if _, err := net.ParseMAC(v.value); err != nil {
-			return fmt.Sprintf("%q is no MAC address", shown), nil //nolint:nilerr // it is the finding
+		if _, ok := netaddr.MAC(v.value); !ok {
+			return fmt.Sprintf("%q is no MAC address", shown), nil
 		}
 		return "", nil
 	}

@@ -1,6 +1,11 @@
 package db
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"ganeticache/netaddr"
+)
 
 // statusesOf gives Ganeti's words for a status or a group of them. Ganeti's documentation of gnt-instance(8) lists them.
 func statusesOf(status string) []string {
@@ -25,12 +30,22 @@ func (f *VMFilter) conditions(c *filters) {
 	c.onNode(f.Node)
 	c.equal("os", f.OS)
 	c.equal("disk_template", f.DiskTemplate)
-	c.has(listIPs(), f.IP)
-	c.has(listMACs(), strings.ToLower(f.MAC))
+	c.has(listIPs(), spellings(netaddr.IP, f.IP)...)
+	c.has(listMACs(), spellings(netaddr.MAC, f.MAC)...)
 	c.has(listNetworks(), f.Network)
 	c.between("memory_mib", f.Memory)
 	c.between("vcpus", f.VCPUs)
 	c.between("disk_mib", f.Disk)
+}
+
+// spellings are the canonical form of an address, which columns hold, and those that a row may still have which an earlier
+// version stored as Ganeti sent it.
+func spellings(spell func(string) (string, bool), address string) []string {
+	canonical, ok := spell(address)
+	if !ok {
+		return []string{address}
+	}
+	return slices.Compact(slices.Sorted(slices.Values([]string{canonical, address, strings.ToUpper(canonical)})))
 }
 
 // onNode adds the VMs that have a node as their primary or a secondary one.
@@ -39,7 +54,7 @@ func (f *filters) onNode(node string) {
 		return
 	}
 	node = cleanText(node)
-	secondary := f.d.search.has(f.t, listSecondary(), node)
+	secondary := f.d.search.has(f.t, listSecondary(), []string{node})
 	c := condition{
 		ids:    "SELECT id FROM virtual_machines WHERE primary_node = ? UNION ALL " + secondary.ids,
 		idArgs: append([]any{node}, secondary.idArgs...),
@@ -68,8 +83,8 @@ func (f *NodeFilter) conditions(c *filters) {
 		})
 	}
 	if f.IP != "" {
-		ip := cleanText(f.IP)
-		c.add(condition{test: "(v.primary_ip = ? OR v.secondary_ip = ?)", args: []any{ip, ip}})
+		ips := c.d.list(cleanTexts(spellings(netaddr.IP, f.IP)))
+		c.add(condition{test: "(" + c.d.in("v.primary_ip") + " OR " + c.d.in("v.secondary_ip") + ")", args: []any{ips, ips}})
 	}
 	c.between("memory_total_mib", f.MemoryTotal)
 	c.between("memory_free_mib", f.MemoryFree)

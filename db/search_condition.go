@@ -137,9 +137,9 @@ func (f *filters) named(pattern string) {
 }
 
 // has adds that a list has a value, unless it is "".
-func (f *filters) has(l list, value string) {
-	if value != "" {
-		f.add(f.d.search.has(f.t, l, cleanText(value)))
+func (f *filters) has(l list, values ...string) {
+	if values[0] != "" {
+		f.add(f.d.search.has(f.t, l, cleanTexts(values)))
 	}
 }
 

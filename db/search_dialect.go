@@ -28,8 +28,8 @@ type searchWords struct {
 	globs func(column string) string
 	glob  func(pattern string) string
 
-	// has is a condition: a list of v has the element; hasPrefix: it has one that begins so.
-	has       func(t *table, l list, value string) condition
+	// has is a condition: a list of v has any of the elements; hasPrefix: it has one that begins so.
+	has       func(t *table, l list, values []string) condition
 	hasPrefix func(t *table, l list, prefix string) condition
 }
 
@@ -77,10 +77,14 @@ func postgresSearch() searchWords {
 
 // postgresHas leads with an element that is rare. PostgreSQL takes any element that its statistics do not know for one in
 // 200 rows, and would rather read a million rows in their order to find the first 50 of those.
-func postgresHas(t *table, l list, value string) condition {
-	c := condition{test: "v." + l.column + " @> ?", args: []any{pq.Array([]string{value})}}
+func postgresHas(t *table, l list, values []string) condition {
+	among := l.column + " @> ?"
+	if len(values) > 1 {
+		among = l.column + " && ?"
+	}
+	c := condition{test: "v." + among, args: []any{pq.Array(values)}}
 	if l.rare {
-		c.ids, c.idArgs = "SELECT id FROM "+t.name+" WHERE "+l.column+" @> ?", c.args
+		c.ids, c.idArgs = "SELECT id FROM "+t.name+" WHERE "+among, c.args
 		c.test = postgresAmong("v.id", c.ids)
 	}
 	return c
@@ -118,16 +122,7 @@ func sqliteSearch() searchWords {
 		elements: func(column string) string { return "json_each(" + column + ") AS e" },
 		globs:    func(column string) string { return column + " GLOB ?" },
 		glob:     func(pattern string) string { return strings.ReplaceAll(pattern, "[", "[[]") },
-		has: func(t *table, l list, value string) condition {
-			c := condition{
-				test: exists("SELECT 1 FROM json_each(v." + l.column + ") AS e WHERE e.value = ?"),
-				args: []any{value},
-			}
-			if t.kind == KindVM {
-				c.ids, c.idArgs = "SELECT vm_id AS id FROM vm_terms WHERE kind = ? AND value = ?", []any{l.term, value}
-			}
-			return c
-		},
+		has:      sqliteHas,
 		hasPrefix: func(t *table, l list, prefix string) condition {
 			low, high := prefixRange(prefix)
 			c := condition{
@@ -141,6 +136,19 @@ func sqliteSearch() searchWords {
 			return c
 		},
 	}
+}
+
+// sqliteHas names the elements one by one: the planner knows what an index makes of a few constants.
+func sqliteHas(t *table, l list, values []string) condition {
+	among := " IN (?" + strings.Repeat(", ?", len(values)-1) + ")"
+	c := condition{test: exists("SELECT 1 FROM json_each(v." + l.column + ") AS e WHERE e.value" + among)}
+	for _, v := range values {
+		c.args = append(c.args, v)
+	}
+	if t.kind == KindVM {
+		c.ids, c.idArgs = "SELECT vm_id AS id FROM vm_terms WHERE kind = ? AND value"+among, append([]any{l.term}, c.args...)
+	}
+	return c
 }
 
 // prefixRange bounds the texts that begin with a prefix, compared by their bytes: from low, below high. The greatest code

@@ -3,6 +3,7 @@ package updater
 import (
 	"ganeticache/db"
 	"ganeticache/ganeti"
+	"ganeticache/netaddr"
 )
 
 // networkRow maps an item of /2/networks?bulk=1 to its row.
@@ -13,11 +14,11 @@ func networkRow(raw []byte) (db.Row, error) {
 	}
 	return &db.Network{
 		Object:        db.Object{UUID: n.UUID, Name: n.Name},
-		Network:       n.Network,
-		Gateway:       n.Gateway,
-		Network6:      n.Network6,
-		Gateway6:      n.Gateway6,
-		MACPrefix:     n.MACPrefix,
+		Network:       canonicalText(netaddr.Prefix, n.Network),
+		Gateway:       canonicalText(netaddr.IP, n.Gateway),
+		Network6:      canonicalText(netaddr.Prefix, n.Network6),
+		Gateway6:      canonicalText(netaddr.IP, n.Gateway6),
+		MACPrefix:     canonicalText(netaddr.MACPrefix, n.MACPrefix),
 		FreeCount:     n.FreeCount,
 		ReservedCount: n.ReservedCount,
 		Tags:          n.Tags,

@@ -3,6 +3,7 @@ package updater
 import (
 	"ganeticache/db"
 	"ganeticache/ganeti"
+	"ganeticache/netaddr"
 )
 
 // nodeRow maps an item of /2/nodes?bulk=1 to its row.
@@ -20,8 +21,8 @@ func nodeRow(raw []byte) (db.Row, error) {
 		MasterCapable:      n.MasterCapable,
 		VMCapable:          n.VMCapable,
 		GroupUUID:          n.GroupUUID,
-		PrimaryIP:          n.PrimaryIP,
-		SecondaryIP:        n.SecondaryIP,
+		PrimaryIP:          canonicalText(netaddr.IP, n.PrimaryIP),
+		SecondaryIP:        canonicalText(netaddr.IP, n.SecondaryIP),
 		MemoryTotalMiB:     n.MemoryTotalMiB,
 		MemoryFreeMiB:      n.MemoryFreeMiB,
 		MemoryNodeMiB:      n.MemoryNodeMiB,

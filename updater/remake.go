@@ -9,7 +9,7 @@ import (
 
 // storedForm is the version of what is stored of an object. Raise it when a kind's columns are made in another way from the
 // same object, or when more is hidden: updaters then bring the stored rows up to date ([db.Store.Backfill]).
-const storedForm = "2"
+const storedForm = "3"
 
 // NewRemaker makes rows of earlier versions anew from their info. It is nil-safe like r: nil is the built-in list.
 func NewRemaker(r *ganeti.Redactor) db.Remaker { return remaker{r} }

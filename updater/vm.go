@@ -3,6 +3,7 @@ package updater
 import (
 	"ganeticache/db"
 	"ganeticache/ganeti"
+	"ganeticache/netaddr"
 )
 
 // vmRow maps an item of /2/instances?bulk=1 to its row.
@@ -24,8 +25,8 @@ func vmRow(raw []byte) (db.Row, error) {
 		MemoryMiB:      i.MemoryMiB,
 		OperMemoryMiB:  i.OperRAM,
 		DiskMiB:        i.DiskMiB,
-		NICIPs:         i.NICIPs,
-		NICMACs:        i.NICMACs,
+		NICIPs:         canonical(netaddr.IP, i.NICIPs),
+		NICMACs:        canonical(netaddr.MAC, i.NICMACs),
 		NICLinks:       i.NICLinks,
 		NICNetworks:    i.NICNetworkNames,
 		NetworkPort:    i.NetworkPort,
@@ -34,4 +35,18 @@ func vmRow(raw []byte) (db.Row, error) {
 		CTime:          i.CTime,
 		MTime:          i.MTime,
 	}, nil
+}
+
+// canonical spells the addresses of a list, in place. What is no address stays.
+func canonical(spell func(string) (string, bool), addresses []string) []string {
+	for i, a := range addresses {
+		addresses[i], _ = spell(a)
+	}
+	return addresses
+}
+
+// canonicalText spells one address. What is no address stays.
+func canonicalText(spell func(string) (string, bool), address string) string {
+	address, _ = spell(address)
+	return address
 }
