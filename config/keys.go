@@ -39,7 +39,7 @@ func keys() []Key {
 		key("database_url", "address", "sqlite:ganeti-cache.db", parseDatabaseURL,
 			"Where the cache lives: `sqlite:PATH` or `postgres://USER@HOST/DATABASE?sslmode=verify-full`. A relative path is relative to the working directory, so give a daemon an absolute one. Leave a password out and use `~/.pgpass` or `PGPASSWORD`, or keep this file unreadable to others."),
 		key("schedule", "schedule", "@every 1m", parseSchedule,
-			"When VMs and nodes are refreshed: `@every DURATION`, `@hourly`, or five cron fields, after `CRON_TZ=ZONE` if need be. Shorter means fresher rows and more work for each cluster's RAPI; a refresh that is still running is never started again."),
+			"When VMs and nodes are refreshed: `@every DURATION`, `@hourly`, or five cron fields, after `CRON_TZ=ZONE` if need be; on days when clocks change, no turn is left out or doubled. Shorter means fresher rows and more work for each cluster's RAPI; a refresh that is still running is never started again."),
 		key("schedules.vm", "schedule or off", "", parseScheduleOrOff,
 			"When VMs, and with them the cluster's own facts, are refreshed.").inherits("the value of `schedule`"),
 		key("schedules.node", "schedule or off", "", parseScheduleOrOff,

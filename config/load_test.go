@@ -370,27 +370,3 @@ func TestConfig_Flagged(t *testing.T) {
 		})
 	}
 }
-
-func TestParseSchedule(t *testing.T) {
-	t.Parallel()
-	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	for text, want := range map[string]time.Time{
-		"@every 90s":                   start.Add(90 * time.Second),
-		"*/5 * * * *":                  start.Add(5 * time.Minute),
-		"CRON_TZ=Asia/Tokyo 0 6 * * *": start.Add(9 * time.Hour),
-	} {
-		s, err := config.ParseSchedule(text)
-		if err != nil {
-			t.Errorf("%s: %v", text, err)
-			continue
-		}
-		if got := s.Next(start); !got.Equal(want) {
-			t.Errorf("%s comes at %s, want %s", text, got, want)
-		}
-	}
-	for _, text := range []string{"", "TZ=", "TZ=Asia/Tokyo", "* * * *", "@sometimes", "@every", "99 * * * *"} {
-		if _, err := config.ParseSchedule(text); err == nil {
-			t.Errorf("%q was accepted", text)
-		}
-	}
-}

@@ -3,8 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/robfig/cron/v3"
 )
@@ -47,19 +50,112 @@ func parseScheduleOrOff(text string) (any, error) {
 	return value, nil
 }
 
-// ParseSchedule is cron.ParseStandard without its panics: version 3.0.1 panics on a time zone that no expression
-// follows. An expression that Load let pass gives no error.
-func ParseSchedule(text string) (s cron.Schedule, err error) {
-	defer func() {
-		if recover() != nil {
-			s, err = nil, errors.New("its time zone is followed by no expression")
-		}
-	}()
-	s, err = cron.ParseStandard(text)
+// ParseSchedule reads a cron expression of five fields or a descriptor, after CRON_TZ=ZONE if need be; without it the zone is
+// this machine's. The schedule keeps its turns on days when the clocks are put forward or back, too.
+func ParseSchedule(text string) (cron.Schedule, error) {
+	zone, expression, err := cutZone(strings.TrimSpace(text))
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	fields := strings.Fields(expression)
+	stepped := false
+	if len(fields) == cronFields {
+		stepped = strings.ContainsAny(fields[1], "*?/")
+		if fields[4], err = sundays(fields[4]); err != nil {
+			return nil, err
+		}
+		expression = strings.Join(fields, " ")
+	}
+	s, err := cron.ParseStandard(expression)
+	if err != nil {
+		return nil, err
+	}
+	spec, ok := s.(*cron.SpecSchedule)
+	if !ok {
+		return s, nil
+	}
+	spec.Location = zone
+	return newClockTimes(spec, stepped), nil
+}
+
+// cronFields is how many an expression has: minute, hour, day of month, month, day of week.
+const cronFields = 5
+
+// cutZone takes CRON_TZ=ZONE off an expression.
+func cutZone(text string) (*time.Location, string, error) {
+	name, found := strings.CutPrefix(text, "CRON_TZ=")
+	if !found {
+		name, found = strings.CutPrefix(text, "TZ=")
+	}
+	if !found {
+		return time.Local, text, nil
+	}
+	name, expression := name, ""
+	if i := strings.IndexFunc(name, unicode.IsSpace); i >= 0 {
+		name, expression = name[:i], strings.TrimSpace(name[i:])
+	}
+	switch {
+	case expression == "":
+		return nil, "", errors.New("its time zone is followed by no expression")
+	case name == "":
+		return nil, "", errors.New("no time zone stands after the equals sign; name one, such as CRON_TZ=Europe/Berlin")
+	case strings.HasPrefix(expression, "CRON_TZ="), strings.HasPrefix(expression, "TZ="):
+		return nil, "", errors.New("it names two time zones")
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, "", fmt.Errorf("no time zone is called %.80q; name one of the IANA database, such as Europe/Berlin or UTC", name)
+	}
+	return zone, expression, nil
+}
+
+// sundays lets 7 be Sunday in a field of days of the week, as in crontab(5): the library knows 0 only. Where Sunday is the
+// end of a range, so is its name: "fri-sun".
+func sundays(field string) (string, error) {
+	parts := strings.Split(field, ",")
+	for i, part := range parts {
+		span, step, stepped := strings.Cut(part, "/")
+		low, high, ranged := strings.Cut(span, "-")
+		first, last := weekday(low), weekday(high)
+		switch {
+		case !ranged:
+			last = first
+		case strings.EqualFold(high, "sun") && first > 0:
+			last = sunday
+		case first > last && last >= 0:
+			return "", fmt.Errorf("%s ends before it begins: a week goes from 0 or sun to 7 or sun; write two ranges", part)
+		}
+		if first < 0 || last != sunday {
+			continue // the library reads it, or says what is wrong
+		}
+		by, err := 1, error(nil)
+		if stepped {
+			by, err = strconv.Atoi(step)
+		}
+		if err != nil || by < 1 {
+			return "", fmt.Errorf("the step of %s is not a number above 0", part)
+		}
+		var days []string
+		for day := first; day <= last; day += min(by, sunday) {
+			days = append(days, strconv.Itoa(day%sunday))
+		}
+		parts[i] = strings.Join(days, ",")
+	}
+	return strings.Join(parts, ","), nil
+}
+
+// sunday is the last day of the week, where it is not the first.
+const sunday = 7
+
+// weekday gives the number of a day; -1 for what is none.
+func weekday(text string) int {
+	if i := slices.Index([]string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}, strings.ToLower(text)); i >= 0 {
+		return i
+	}
+	if n, err := strconv.Atoi(text); err == nil && n >= 0 {
+		return n
+	}
+	return -1
 }
 
 // interval returns the time between the schedule's next two turns; zero when text is no schedule.

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/robfig/cron/v3"
 
+	"ganeticache/config"
 	"ganeticache/db"
 	"ganeticache/updater"
 )
@@ -78,6 +79,38 @@ func TestPlan_ShiftsClockTimesOnlyALittle(t *testing.T) {
 	three := time.Date(2026, 11, 23, 3, 0, 0, 0, time.UTC)
 	if got := updater.NewPlan(c).Next(noon); got.Before(three) || got.After(three.Add(time.Minute)) {
 		t.Errorf("next after noon = %s, want within a minute after %s", got, three)
+	}
+}
+
+// Clusters are spread by a shift of each turn; on days when clocks change, each still has its turn once.
+func TestPlan_HasEachDailyTurnOnceWhenClocksChange(t *testing.T) {
+	t.Parallel()
+	for zone, expr := range map[string]string{
+		"Europe/Berlin": "30 2 * * *", "Africa/Cairo": "@daily", "America/Santiago": "0 0 * * *", "Australia/Lord_Howe": "59 1 * * *",
+		"America/New_York": "59 1 * * *", "America/Havana": "0 0 * * *",
+	} {
+		s, err := config.ParseSchedule("CRON_TZ=" + zone + " " + expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		there, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 20 {
+			p := updater.NewPlan(updater.Cluster{Name: fmt.Sprintf("cluster-%d", i), Schedules: map[db.Kind]cron.Schedule{db.KindVM: s}})
+			at := time.Date(2027, 1, 1, 12, 0, 0, 0, there)
+			for day := range 365 {
+				next, want := p.Next(at), time.Date(2027, 1, 2+day, 12, 0, 0, 0, there)
+				if next.After(want) || next.Before(want.AddDate(0, 0, -1)) {
+					t.Fatalf("%s, %s, cluster %d: after %s comes %s; want one each day", zone, expr, i, at, next)
+				}
+				if again := p.Next(next); again.Before(want) {
+					t.Fatalf("%s, %s, cluster %d: after %s comes %s, twice in a day", zone, expr, i, next, again)
+				}
+				at = want
+			}
+		}
 	}
 }
 
