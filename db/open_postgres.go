@@ -25,7 +25,7 @@ func openPostgres(ctx context.Context, rawURL string, o Options) (*pool, error) 
 	}
 	dsn, err := postgresDefaults(address.URL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("reading the database URL %s: %w", address, err)
 	}
 	connector, err := pq.NewConnector(dsn)
 	if err != nil {
@@ -44,7 +44,7 @@ func openPostgres(ctx context.Context, rawURL string, o Options) (*pool, error) 
 	p.SetMaxIdleConns(p.maxIdle)
 	p.SetConnMaxLifetime(postgresConnLife)
 	if err := p.PingContext(ctx); err != nil {
-		err = fmt.Errorf("connecting to %s: %w", address, advise(ctx, scrub(err, address)))
+		err = fmt.Errorf("connecting to %s: %w", address, explainLogin(advise(ctx, scrub(err, address)), address))
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil

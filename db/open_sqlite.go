@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 
 	"github.com/jmoiron/sqlx"
 	"modernc.org/sqlite"
@@ -77,12 +79,43 @@ func createFile(path string) error {
 	switch {
 	case err == nil:
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("opening the database: the directory %s does not exist", filepath.Dir(path))
+		return fmt.Errorf("opening the database: the directory %s does not exist: make it, or name another path in database_url", filepath.Dir(path))
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return unwritable(err)
 	default:
 		return fmt.Errorf("opening the database: %w", err)
 	}
 	if err := f.Close(); err != nil {
 		return fmt.Errorf("creating the database: %w", err)
+	}
+	return nil
+}
+
+// unwritable says what to do where a database can be neither made nor changed: with an arbitrary user id, in a container, that
+// is most of the file system, and the working directory above all.
+func unwritable(err error) error {
+	return fmt.Errorf("opening the database: %w; the file and its directory must be writable for user id %d: change their owner, or name "+
+		"a path that is writable in database_url (UPDATER_DATABASE_URL), such as sqlite:/data/ganeti-cache.db", err, os.Getuid())
+}
+
+// CheckPlace says whether the database of an address can be made where it is not there yet. Nothing is made; where an address
+// is not one of SQLite, nothing is known.
+func CheckPlace(url string) error {
+	path, found := strings.CutPrefix(url, "sqlite:")
+	if !found {
+		return nil
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return fmt.Errorf("finding %s: %w", path, err)
+	}
+	dir := filepath.Dir(path)
+	const writeAndSearch = 3
+	switch err := syscall.Access(dir, writeAndSearch); {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("opening the database: the directory %s does not exist: make it, or name another path in database_url", dir)
+	case err != nil:
+		return unwritable(&fs.PathError{Op: "writing", Path: dir, Err: err})
 	}
 	return nil
 }

@@ -23,10 +23,15 @@ func postgresDefaults(url *neturl.URL) (string, error) {
 	addresses := strings.Split(setting("hostaddr", "PGHOSTADDR"), ",")
 	remote := func(host string) bool { return !isLocal(host) }
 	anyRemote := slices.ContainsFunc(hosts, remote) || slices.ContainsFunc(addresses, remote)
-	service := q.Has("service") || os.Getenv("PGSERVICE") != ""
+	service := hasService(q)
 	if isSocket(hosts[0]) && len(hosts) > 1 && anyRemote {
 		// The driver turns TLS off for all hosts when the first one is a socket.
 		return "", errors.New("the database URL names a socket directory and another machine; name this machine as localhost instead")
+	}
+	if !service { // which may name the user, too
+		if err := nameUser(url, q); err != nil {
+			return "", err
+		}
 	}
 	switch {
 	case os.Getenv("PGSSLMODE") != "" || service:

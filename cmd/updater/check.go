@@ -99,7 +99,7 @@ func checkDatabase(ctx context.Context, c *config.Config) checked {
 		err = errors.Join(encoding, err)
 	}
 	if isMissing(err) {
-		return result(what, found+", no schema yet: the first refresh makes it", nil)
+		return result(what, found+", no schema yet: the first refresh makes it", db.CheckPlace(c.DatabaseURL.Reveal()))
 	}
 	return result(what, found+", schema up to date", err)
 }
