@@ -81,6 +81,7 @@ func (c Cluster) Settings() (ganeti.Settings, error) {
 	if s.Password, err = c.password(); err != nil {
 		return s, fmt.Errorf("reading the password of cluster %s: %w", c.Name, err)
 	}
+	s.PasswordSource = c.passwordSource()
 	if err := s.Validate(); err != nil {
 		return s, fmt.Errorf("checking the settings of cluster %s: %w", c.Name, err)
 	}
@@ -112,6 +113,40 @@ func (c Cluster) password() (ganeti.Secret, error) {
 	default:
 		return "", nil
 	}
+}
+
+// passwordSource says where the password is, for errors.
+func (c Cluster) passwordSource() string {
+	switch {
+	case c.PasswordFile != "":
+		return c.PasswordFile
+	case c.PasswordEnv != "":
+		return "the environment variable " + c.PasswordEnv
+	case c.secret != nil:
+		return "the database, sealed,"
+	default:
+		return ""
+	}
+}
+
+// passwordWarning says what is odd about the password, before it is refused. Nothing is read that can be read only once;
+// a password that cannot be read is the business of whoever needs it.
+func (c Cluster) passwordWarning() string {
+	if c.problem != nil || !c.Enabled {
+		return ""
+	}
+	if _, regular := lookAt(c.PasswordFile); c.PasswordFile != "" && !regular {
+		return ""
+	}
+	password, err := c.password()
+	if err != nil {
+		return ""
+	}
+	why := password.Explain(c.passwordSource(), c.Username)
+	if why == "" {
+		return ""
+	}
+	return fmt.Sprintf("cluster %s: %s; it is sent as it is, so RAPI refuses it unless this is meant", c.Name, why)
 }
 
 func (c Cluster) environmentPassword() (ganeti.Secret, error) {

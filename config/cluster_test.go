@@ -16,12 +16,13 @@ import (
 
 func TestCluster_Settings(t *testing.T) {
 	t.Parallel()
+	file := write(t, "password", " hunter 2 \r\n")
 	o := options(t, `
 clusters:
   - name: prod
     rapi: https://rapi
     username: gwm
-    password_file: `+write(t, "password", " hunter 2 \r\n")+`
+    password_file: `+file+`
     tls: {pin_sha256: `+pin+`}
     timeouts: {total: 90s}
     max_body: 1MiB
@@ -31,7 +32,7 @@ clusters:
 		t.Fatal(err)
 	}
 	want := ganeti.Settings{
-		URL: "https://rapi", Username: "gwm", Password: " hunter 2 ", TLS: ganeti.TLS{PinSHA256: pin}, MaxBody: 1 << 20,
+		URL: "https://rapi", Username: "gwm", Password: " hunter 2 ", PasswordSource: file, TLS: ganeti.TLS{PinSHA256: pin}, MaxBody: 1 << 20,
 		Timeouts: ganeti.Timeouts{Connect: 5 * time.Second, TLSHandshake: 15 * time.Second, FirstByte: time.Minute, Total: 90 * time.Second, MinThroughput: 1024},
 	}
 	if got != want { // not diff: a Secret prints the same whatever it holds
@@ -92,6 +93,8 @@ func TestCluster_SettingsErrors(t *testing.T) {
 		{"missing", config.Cluster{PasswordFile: folder + "/none"}, "password_file: DIR/none does not exist; create it or correct the path"},
 		{"empty", config.Cluster{PasswordFile: file("empty", "\n")}, "password_file: DIR/empty is empty; write the password into it"},
 		{"lines", config.Cluster{PasswordFile: file("lines", "hunter2\nb\n")}, "password_file: DIR/lines has several lines; it must hold the password and nothing else"},
+		{"UTF-16", config.Cluster{PasswordFile: file("wide", "\xff\xfeh\x002\x00\n\x00")}, "password_file: DIR/wide holds NUL, so it is in UTF-16 (as some programs of Windows write) " +
+			"or no text at all; save it as UTF-8 without a byte order mark"},
 		{"huge", config.Cluster{PasswordFile: file("huge", strings.Repeat("x", 70_000))}, "password_file: DIR/huge is larger than 64 KiB; it is probably the wrong file"},
 		{"folder", config.Cluster{PasswordFile: folder}, "password_file: DIR is a directory; name a file"},
 		{"no variable", config.Cluster{PasswordEnv: "GNT_NONE"}, "password_env: the environment has no variable GNT_NONE; set it, or use password_file"},

@@ -71,6 +71,8 @@ func ReadPassword(r io.Reader) (ganeti.Secret, error) {
 	switch {
 	case password == "":
 		return "", errors.New("the password is empty")
+	case strings.Contains(password, nul):
+		return "", errors.New("the password holds NUL, so it is in UTF-16 or no text at all; give it in UTF-8")
 	case len(content) > maxSecretFile, strings.ContainsAny(password, "\r\n"):
 		return "", errors.New("the password has several lines; give one line and nothing else")
 	}
@@ -92,11 +94,17 @@ func onePassword(path string, content []byte) (ganeti.Secret, error) {
 	switch {
 	case password == "":
 		return "", fmt.Errorf("password_file: %s is empty; write the password into it", path)
+	case strings.Contains(password, nul):
+		return "", fmt.Errorf("password_file: %s holds NUL, so it is in UTF-16 (as some programs of Windows write) or no text at all; "+
+			"save it as UTF-8 without a byte order mark", path)
 	case strings.ContainsAny(password, "\r\n"):
 		return "", fmt.Errorf("password_file: %s has several lines; it must hold the password and nothing else", path)
 	}
 	return ganeti.Secret(password), nil
 }
+
+// nul is in no password, and in every line of UTF-16.
+const nul = "\x00"
 
 // trimNewline removes the one line ending that editors and echo leave; other white space may belong to the password.
 func trimNewline(s string) string {

@@ -45,6 +45,9 @@ func (c *Config) clusterWarnings() []string {
 		if cl.warning != "" {
 			w = append(w, cl.warning)
 		}
+		if odd := cl.passwordWarning(); odd != "" {
+			w = append(w, odd)
+		}
 		w = append(w, sharedAddress(addresses, cl)...)
 		w = append(w, outdatedTLS(cl)...)
 		w = append(w, c.slowerThanMaxAge(cl)...)

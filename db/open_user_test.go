@@ -130,6 +130,8 @@ func TestOpen_SaysWhoseLogInWasRefused(t *testing.T) {
 		{"a user of the process", refuse(""), []string{"USER=somebody"}, `it is the one of this process, "somebody"`, ""},
 		{"a user of its own", refuse("u@"), []string{"USER=somebody"}, "check the user", "somebody"},
 		{"a password of its own", refuse("u@"), []string{"PGPASSWORD=hunter2"}, "check the user", "password file"},
+		{"a password with a line end", refuse("u@"), []string{"PGPASSWORD=hunter2\n"}, "the password in PGPASSWORD ends with a line break", "password file"},
+		{"a password with a blank in the address", refuse("u:hunter2%20@"), nil, "the password in the database URL ends with a blank", "password file"},
 		{"a password file that others may read", refuse("u@"), []string{"PGPASSFILE=" + file}, "run chmod 0600 " + file, ""},
 		{"no password file", refuse("u@"), []string{"PGPASSFILE=/none"}, "the password file /none does not exist", ""},
 	} {

@@ -13,6 +13,7 @@ import (
 	"github.com/lib/pq"
 
 	"ganeticache/dburl"
+	"ganeticache/oddity"
 )
 
 // nameUser says who connects where the URL does not. The driver would ask the operating system, which has no name for the
@@ -57,8 +58,19 @@ func explainLogin(err error, address *dburl.Address) error {
 			advice += fmt.Sprintf("; the URL names no user and PGUSER is not set, so it is the one of this process, %q", name)
 		}
 	}
-	if _, given := address.Password(); !given && os.Getenv("PGPASSWORD") == "" {
-		advice += "; no password is in the URL or in PGPASSWORD, and " + passwordFile(address.URL.Query())
+	inURL, _ := address.Password()
+	inEnvironment := os.Getenv("PGPASSWORD")
+	var why string
+	switch {
+	case inURL != "":
+		why = oddity.Explain(inURL, "the database URL", "")
+	case inEnvironment != "":
+		why = oddity.Explain(inEnvironment, "PGPASSWORD", "")
+	default:
+		why = "no password is in the URL or in PGPASSWORD, and " + passwordFile(address.URL.Query())
+	}
+	if why != "" {
+		advice += "; " + why
 	}
 	return &troubleError{kind: trouble.kind, advice: advice, err: trouble.err}
 }

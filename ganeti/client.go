@@ -52,6 +52,8 @@ type Client struct {
 	// printed by mistake shows no password.
 	credentials func() (user, password string)
 	scrub       func(string) string
+	// passwordHint is what is odd about the password.
+	passwordHint string
 }
 
 // New returns a client for the settings, without connecting. It reads
@@ -80,6 +82,8 @@ func newClient(s Settings, ca []byte, buffers *sync.Pool) (*Client, error) {
 		buffers:     buffers,
 		credentials: func() (string, string) { return s.Username, s.Password.Reveal() },
 		scrub:       scrubber(s.Username, s.Password.Reveal()),
+
+		passwordHint: s.Password.Explain(s.PasswordSource, s.Username),
 	}
 	for i, a := range addresses {
 		cfg, err := s.TLS.config(a.Host, ca)

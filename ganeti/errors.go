@@ -51,6 +51,9 @@ type StatusError struct {
 	// Message and Explain are Ganeti's own words, unescaped, cut to a
 	// reasonable length and free of control characters; they may be empty.
 	Message, Explain string
+	// Hint is what may be the cause on this side: at a 401, what is odd about
+	// the password that was sent. It holds nothing of the password.
+	Hint string
 }
 
 // Error gives the status, Ganeti's words and what to check.
@@ -65,7 +68,7 @@ func (e *StatusError) Error() string {
 	if e.Explain != "" {
 		text += " (" + e.Explain + ")"
 	}
-	return text + "; " + e.advice()
+	return text + "; " + e.advice() + also(e.Hint)
 }
 
 func (e *StatusError) advice() string {

@@ -163,6 +163,9 @@ func (r *headerReader) explain(err error) error {
 // not Ganeti's changes nothing: the status is the error.
 func (c *Client) statusError(at Address, path string, resp *http.Response) error {
 	e := &StatusError{Address: at, Method: http.MethodGet, Path: path, Status: resp.StatusCode}
+	if e.Status == http.StatusUnauthorized {
+		e.Hint = c.passwordHint
+	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody))
 	if err != nil && len(body) == 0 {
 		return e

@@ -46,7 +46,7 @@ func (p *Pool) Get(s Settings) (*Client, error) {
 	}
 	t := s.Timeouts.withDefaults()
 	id := p.mac("client", hash, t.Connect.String(), t.TLSHandshake.String(), t.FirstByte.String(), t.Total.String(),
-		strconv.FormatInt(t.MinThroughput, 10), strconv.FormatInt(s.maxBody(), 10), s.TLS.MinVersion)
+		strconv.FormatInt(t.MinThroughput, 10), strconv.FormatInt(s.maxBody(), 10), s.TLS.MinVersion, s.PasswordSource)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if known, ok := p.clients[id]; ok {

@@ -3,6 +3,8 @@ package ganeti
 import (
 	"fmt"
 	"io"
+
+	"ganeticache/oddity"
 )
 
 const redacted = "[redacted]"
@@ -14,6 +16,12 @@ type Secret string
 
 // Reveal returns the secret itself.
 func (s Secret) Reveal() string { return string(s) }
+
+// Explain says what in a password of that user, which came from there, is
+// probably not meant; "" when there is nothing. It gives nothing else away.
+func (s Secret) Explain(source, username string) string {
+	return oddity.Explain(string(s), source, username)
+}
 
 // String returns a placeholder.
 func (Secret) String() string { return redacted }

@@ -28,6 +28,9 @@ type Settings struct {
 	// empty: RAPI without --require-authentication answers GETs of anyone.
 	Username string
 	Password Secret
+	// PasswordSource is where the password came from, such as "the file
+	// /etc/rapi.password", for errors. It is no part of the credentials hash.
+	PasswordSource string
 	// TLS says whom to trust; its zero value means the system's roots.
 	TLS TLS
 	// Timeouts bound the phases of a request; zero fields mean the defaults.
@@ -50,7 +53,7 @@ func (s Settings) Validate() error {
 	}
 	if hasControl(s.Password.Reveal()) {
 		errs = append(errs, errors.New("password: contains a line break or another control character; "+
-			"a password file holds one line"))
+			"a password file holds one line"+also(s.Password.Explain(s.PasswordSource, s.Username))))
 	}
 	if s.Username == "" && s.Password != "" {
 		errs = append(errs, errors.New("username: is empty although a password is set"))
@@ -59,6 +62,14 @@ func (s Settings) Validate() error {
 		errs = append(errs, fmt.Errorf("max_body: must be positive, got %d", s.MaxBody))
 	}
 	return errors.Join(errs...)
+}
+
+// also is a further clause, if there is one.
+func also(clause string) string {
+	if clause == "" {
+		return ""
+	}
+	return "; " + clause
 }
 
 func hasControl(s string) bool {

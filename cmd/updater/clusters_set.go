@@ -76,7 +76,20 @@ func (a *app) setCluster(ctx context.Context, n newCluster, given *pflag.FlagSet
 		}
 		return endOldSeals(ctx, s)
 	}, done)
+	if err == nil {
+		a.warnOfPassword(c, n, password)
+	}
 	return err
+}
+
+// warnOfPassword says what is odd about a password that was just given, before RAPI refuses it.
+func (a *app) warnOfPassword(c *config.Config, n newCluster, password ganeti.Secret) {
+	if password == "" && n.PasswordFile != "" {
+		password, _ = c.ReadStoredPassword(n.PasswordFile) //nolint:errcheck // it was read a moment ago
+	}
+	if why := password.Explain(n.PasswordFile, n.Username); why != "" {
+		fmt.Fprintf(a.stderr, "updater: warning: cluster %s: %s; it is kept as it is\n", visible(n.Name), why)
+	}
 }
 
 var errSetOld = errors.New("its settings are not sealed yet; run: updater clusters reseal (or give them all anew, with --rapi and " +
