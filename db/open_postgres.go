@@ -23,6 +23,22 @@ func openPostgres(ctx context.Context, rawURL string, o Options) (*pool, error) 
 	if err != nil {
 		return nil, err
 	}
+	p, err := connectPostgres(ctx, address, o)
+	if kind := TroubleOf(err); !o.ReadOnly || !isChoosy(address.URL) || kind != TroubleReadOnly && kind != TroubleUnavailable {
+		return p, err
+	}
+	// Whoever only reads is better served by a standby than by nobody.
+	lenient := *address
+	lenient.URL = withTarget(address.URL, anyServer)
+	p, anyErr := connectPostgres(ctx, &lenient, o)
+	if anyErr != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// connectPostgres opens a pool whose first connection stands.
+func connectPostgres(ctx context.Context, address *dburl.Address, o Options) (*pool, error) {
 	dsn, err := postgresDefaults(address.URL)
 	if err != nil {
 		return nil, fmt.Errorf("reading the database URL %s: %w", address, err)

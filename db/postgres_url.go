@@ -13,14 +13,12 @@ import (
 // postgresDefaults adds what the URL leaves open.
 func postgresDefaults(url *neturl.URL) (string, error) {
 	q := url.Query()
-	setting := func(key, env string) string { return cmp.Or(q.Get(key), os.Getenv(env)) }
 	set := func(key, value string) {
 		if !q.Has(key) {
 			q.Set(key, value)
 		}
 	}
-	hosts := strings.Split(cmp.Or(url.Hostname(), setting("host", "PGHOST")), ",")
-	addresses := strings.Split(setting("hostaddr", "PGHOSTADDR"), ",")
+	hosts, addresses := servers(url)
 	remote := func(host string) bool { return !isLocal(host) }
 	anyRemote := slices.ContainsFunc(hosts, remote) || slices.ContainsFunc(addresses, remote)
 	service := hasService(q)
@@ -57,6 +55,31 @@ func postgresDefaults(url *neturl.URL) (string, error) {
 	full := *url
 	full.RawQuery = q.Encode()
 	return full.String(), nil
+}
+
+// anyServer is the target_session_attrs of whoever takes any server.
+const anyServer = "any"
+
+// withTarget is the URL with another choice among its servers.
+func withTarget(url *neturl.URL, target string) *neturl.URL {
+	q := url.Query()
+	q.Set("target_session_attrs", target)
+	other := *url
+	other.RawQuery = q.Encode()
+	return &other
+}
+
+// servers lists the hosts that an address names, and their numerical addresses; each has one element at least.
+func servers(url *neturl.URL) (hosts, addresses []string) {
+	setting := func(key, env string) string { return cmp.Or(url.Query().Get(key), os.Getenv(env)) }
+	return strings.Split(cmp.Or(url.Hostname(), setting("host", "PGHOST")), ","), strings.Split(setting("hostaddr", "PGHOSTADDR"), ",")
+}
+
+// isChoosy says whether a server that answers may be passed over.
+func isChoosy(url *neturl.URL) bool {
+	hosts, addresses := servers(url)
+	target := cmp.Or(url.Query().Get("target_session_attrs"), os.Getenv("PGTARGETSESSIONATTRS"))
+	return target != anyServer && (target != "" || len(hosts) > 1 || len(addresses) > 1)
 }
 
 // isLocal reports whether a connection to host stays on this machine: "" (the default), a socket directory, loopback.

@@ -19,7 +19,8 @@ type Options struct {
 	// Default 10, or 4 for SQLite.
 	MaxConns int
 	// ReadOnly says that the caller only reads. A SQLite file that does not exist is then an error that is
-	// ErrSchemaMissing, instead of being created.
+	// ErrSchemaMissing, instead of being created. Where none of several PostgreSQL servers takes writes, one that does not is
+	// used.
 	ReadOnly bool
 	// Silence is how long PostgreSQL may say nothing while it is waited for, before the connection is given up. Default one
 	// minute; migrations may take as long as they need.
@@ -121,6 +122,15 @@ func (s *Store) Ping(ctx context.Context) error {
 		return fmt.Errorf("asking the database: %w", err)
 	}
 	return nil
+}
+
+// CheckWrites returns an error of [TroubleReadOnly] when the server takes no writes: a standby. A SQLite file that takes none
+// shows with the first write.
+func (s *Store) CheckWrites(ctx context.Context) error {
+	if s.reader != s.writer {
+		return nil
+	}
+	return advise(ctx, s.tryTx(ctx, func(context.Context, *txn) error { return nil }))
 }
 
 // DB gives read access for queries that this package does not offer, such as those of tests and tools. SQLite's is

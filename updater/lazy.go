@@ -43,6 +43,10 @@ type ReaderOptions struct {
 	Updater *Updater
 	// MaxAge is the default of the read option of that name; [DefaultMaxAge] when zero.
 	MaxAge time.Duration
+	// Frozen is what is wrong with the database, such as that it takes no writes, so that nothing can be refreshed; nil when
+	// nothing is. Readers then get what
+	// is there with this error beside what is older than they allow, and no cluster is asked.
+	Frozen error
 }
 
 // Reader reads the cache and, when a row is older than the caller allows, has it refreshed first: a single object with
@@ -55,6 +59,7 @@ type Reader struct {
 	store   ReadStore
 	u       *Updater
 	maxAge  time.Duration
+	frozen  error
 	holder  string
 	flights flights
 	// gates has a channel for each cluster id, held while this process has or waits for the cluster's lease.
@@ -70,8 +75,11 @@ func NewReader(o ReaderOptions) *Reader {
 	if err != nil {
 		host = "unknown"
 	}
+	if o.Frozen != nil {
+		o.Frozen = &storeError{o.Frozen}
+	}
 	return &Reader{
-		store: o.Store, u: o.Updater, maxAge: o.MaxAge,
+		store: o.Store, u: o.Updater, maxAge: o.MaxAge, frozen: o.Frozen,
 		holder: fmt.Sprintf("reader %s/%d/%s", host, os.Getpid(), rand.Text()[:8]),
 	}
 }

@@ -52,6 +52,9 @@ func (r *Reader) Cluster(ctx context.Context, name string, opts ...ReadOption) (
 
 // RefreshCluster refreshes all kinds of a cluster now. Callers that come while one runs share the next.
 func (r *Reader) RefreshCluster(ctx context.Context, name string) (Result, error) {
+	if r.frozen != nil {
+		return Result{Cluster: name}, r.frozen
+	}
 	shared, err := r.flights.join("cluster/"+name, true, func() (any, error) {
 		return r.u.Refresh(context.WithoutCancel(ctx), name, RefreshOptions{All: true, reader: true})
 	}).wait(ctx)

@@ -50,6 +50,9 @@ func (r *Reader) refreshObject(ctx context.Context, o object, opts readOptions) 
 func (r *Reader) share(
 	ctx context.Context, cluster, key string, opts readOptions, do func(context.Context, db.Ticket) error,
 ) error {
+	if r.frozen != nil {
+		return r.frozen
+	}
 	_, err := r.flights.join(key, opts.must, func() (any, error) {
 		return nil, r.u.unlessDown(context.WithoutCancel(ctx), cluster, func(ctx context.Context) error {
 			var asked db.Ticket

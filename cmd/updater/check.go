@@ -92,11 +92,11 @@ func checkDatabase(ctx context.Context, c *config.Config) checked {
 	found := config.RedactURL(c.DatabaseURL)
 	store, err := db.Open(ctx, c.DatabaseURL.Reveal(), db.Options{ReadOnly: true})
 	if err == nil {
-		encoding := store.CheckEncoding(ctx)
+		writes, encoding := store.CheckWrites(ctx), store.CheckEncoding(ctx)
 		if err = joinClose(store.CheckSchema(ctx), store); isMissing(err) && encoding != nil {
 			err = nil
 		}
-		err = errors.Join(encoding, err)
+		err = errors.Join(writes, encoding, err)
 	}
 	if isMissing(err) {
 		return result(what, found+", no schema yet: the first refresh makes it", db.CheckPlace(c.DatabaseURL.Reveal()))

@@ -75,6 +75,25 @@ func (n *notifier) run(ctx context.Context) {
 	}
 }
 
+// idle stands in for run while there is no scheduler: it says that the daemon is ready and what it waits for, and feeds the
+// watchdog until ctx ends.
+func (n *notifier) idle(ctx context.Context, status string) {
+	n.send(daemon.SdNotifyReady + "\nSTATUS=" + status)
+	if n.interval == 0 {
+		return
+	}
+	beat := time.NewTicker(n.interval)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-beat.C:
+			n.send(daemon.SdNotifyWatchdog)
+		}
+	}
+}
+
 // reloading says that the configuration is being read again; reloaded must follow.
 func (n *notifier) reloading() {
 	n.send(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())

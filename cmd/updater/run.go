@@ -42,11 +42,13 @@ func (a *app) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	fromFile := c
-	store, c, revision, err := a.openClusters(ctx, c)
+	o, err := a.openWritable(ctx, c)
 	if err != nil {
-		return err
+		if o, err = a.awaitPrimary(ctx, c, log, err); err != nil || o.store == nil {
+			return err
+		}
 	}
+	fromFile, c, store := o.file, o.all, o.store
 	defer closeStore(store, &err)
 	release, err := claim(ctx, store)
 	if err != nil {
@@ -58,9 +60,7 @@ func (a *app) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
-	registry.MustRegister(poolStats(store)...)
+	registry := newRegistry(store)
 	opts.Logger, opts.Registerer = log, registry
 	manager, err := newNotifier(store, log)
 	if err != nil {
@@ -74,8 +74,16 @@ func (a *app) run(ctx context.Context) (err error) {
 	log.Info("started", zap.String("version", version), zap.Int("clusters", len(opts.Clusters)),
 		zap.String("database", config.RedactURL(c.DatabaseURL)), zap.String("listen", c.Listen))
 	defer func() { log.Info("stopped", zap.Error(err)) }()
-	r := &reloader{app: a, store: store, updater: u, log: log, config: fromFile, revision: revision, manager: manager}
-	return a.serve(ctx, c, store, u, r, registry, log)
+	r := &reloader{app: a, store: store, updater: u, log: log, config: fromFile, revision: o.revision, manager: manager}
+	return a.serve(ctx, c, r, &front{store: store, updater: u, metrics: registry, log: log})
+}
+
+// newRegistry has the metrics of the process and of its database.
+func newRegistry(store *db.Store) *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), buildInfo())
+	registry.MustRegister(poolStats(store)...)
+	return registry
 }
 
 // poolStats shows the connections to the database: SQLite has pools of its own for reading and for writing, PostgreSQL one.
@@ -91,18 +99,16 @@ var errNoClusters = errors.New("no cluster is configured: list some in the confi
 	"describe one with --rapi, or keep some in the database (updater clusters add); `updater demo` needs none")
 
 // serve runs the engine, the listener and the reload side by side until ctx ends or one of them fails.
-func (a *app) serve(
-	ctx context.Context, c *config.Config, store *db.Store, u *updater.Updater, r *reloader, g prometheus.Gatherer, log *zap.Logger,
-) error {
+func (a *app) serve(ctx context.Context, c *config.Config, r *reloader, f *front) error {
 	group, ctx := errgroup.WithContext(ctx)
 	if c.Listen != "" {
-		server, err := a.listen(ctx, c, store, u, g, log)
+		server, err := f.listen(ctx, c)
 		if err != nil {
 			return err
 		}
 		group.Go(func() error { return server.Serve(ctx) })
 	}
-	group.Go(func() error { return u.Run(ctx) })
+	group.Go(func() error { return f.updater.Run(ctx) })
 	group.Go(func() error { r.run(ctx); return nil })
 	group.Go(func() error { r.manager.run(ctx); return nil })
 	if err := group.Wait(); err != nil {
@@ -111,26 +117,54 @@ func (a *app) serve(
 	return nil
 }
 
-// listen opens the address of metrics, health and the read API.
-func (a *app) listen(
-	ctx context.Context, c *config.Config, store *db.Store, u *updater.Updater, g prometheus.Gatherer, log *zap.Logger,
-) (*api.Server, error) {
+// front is what is shown of a daemon: metrics, health and the read API.
+type front struct {
+	store   *db.Store
+	updater *updater.Updater
+	metrics prometheus.Gatherer
+	log     *zap.Logger
+	// frozen is why nothing is refreshed; nil when something is.
+	frozen error
+}
+
+// listen opens the address.
+func (f *front) listen(ctx context.Context, c *config.Config) (*api.Server, error) {
 	secret, err := credentialsKey(c)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
-	ready := &readiness{store: store, alive: u.Alive, pace: u.StretchedPace, now: u.Now, maxAge: c.API.ReadyMaxAge, begun: time.Now()}
+	ready := &readiness{
+		store: f.store, alive: f.alive, pace: f.updater.StretchedPace, now: f.updater.Now, maxAge: c.API.ReadyMaxAge, begun: time.Now(),
+	}
 	o := api.Options{
-		Address: c.Listen, Gatherer: g, Ready: ready.check, Warnings: u.ClockTroubles, TokensFile: c.API.TokensFile, Rate: c.API.Rate, Secret: secret,
-		Version: version, Logger: log,
+		Address: c.Listen, Gatherer: f.metrics, Ready: ready.check, Warnings: f.warnings, TokensFile: c.API.TokensFile, Rate: c.API.Rate,
+		Secret: secret, Version: version, Logger: f.log,
 	}
 	if c.API.Enabled {
-		o.Cache = apiCache{store, updater.NewReader(updater.ReaderOptions{Store: store, Updater: u, MaxAge: c.MaxAge})}
+		o.Cache = apiCache{f.store, updater.NewReader(updater.ReaderOptions{
+			Store: f.store, Updater: f.updater, MaxAge: c.MaxAge, Frozen: f.frozen,
+		})}
 	}
 	server, err := api.Listen(ctx, o)
 	if err != nil {
 		return nil, fail(err)
 	}
-	log.Info("listening", zap.String("address", server.Address()), zap.Bool("api", c.API.Enabled))
+	f.log.Info("listening", zap.String("address", server.Address()), zap.Bool("api", c.API.Enabled))
 	return server, nil
+}
+
+// alive says why nothing is scheduled that should be.
+func (f *front) alive() error {
+	if f.frozen == nil {
+		return f.updater.Alive()
+	}
+	return nil // the warning says it: whoever reads what is cached is served
+}
+
+func (f *front) warnings() []string {
+	warnings := f.updater.ClockTroubles()
+	if f.frozen != nil {
+		warnings = append(warnings, "no database server that can be reached takes writes: what is cached is served, and nothing is refreshed")
+	}
+	return warnings
 }
