@@ -28,7 +28,8 @@ type Options struct {
 	Address string
 	// Gatherer has the metrics.
 	Gatherer prometheus.Gatherer
-	// Ready says why the process cannot do its work; nil when it can. It is called for each request to /readyz.
+	// Ready says why the process cannot do its work; nil when it can. It is called for each request to /readyz. An error that
+	// names a cluster is a [NotReadyError].
 	Ready func(context.Context) error
 	// Warnings are shown by /readyz beside the fact that the process can do its work; nil means none.
 	Warnings func() []string
@@ -40,6 +41,13 @@ type Options struct {
 	// Rate is how many requests a second each token, or each address without one, may send in the long run; 20 when
 	// zero.
 	Rate int
+	// RefreshRate is how many of these a second may have Ganeti asked whatever is cached; 10 when zero.
+	RefreshRate int
+	// Hosts are the names under which the server is reached, beside addresses, the machine's own name, and names that cannot
+	// be registered in the internet.
+	Hosts []string
+	// Registerer gets the metrics of the server itself; nil registers none.
+	Registerer prometheus.Registerer
 	// Secret keys what the API hands out and wants to recognise. Updaters that share a database share it.
 	Secret []byte
 	// Version is shown in the OpenAPI document.
@@ -102,6 +110,9 @@ func (o *Options) fill() {
 	if o.Rate <= 0 {
 		o.Rate = 20
 	}
+	if o.RefreshRate <= 0 {
+		o.RefreshRate = 10
+	}
 	if o.Logger == nil {
 		o.Logger = zap.NewNop()
 	}
@@ -128,16 +139,11 @@ func newHandler(o Options) (h http.Handler, s *service, err error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		err := o.Ready(r.Context())
-		answer(w, err)
-		if err == nil && o.Warnings != nil {
-			for _, why := range o.Warnings() {
-				fmt.Fprintf(w, "warning: %s\n", printable(why))
-			}
-		}
-	})
-	g := newGate(mux, o)
+	mux.HandleFunc("GET /readyz", ready(o))
+	g, err := newGate(mux, o)
+	if err != nil {
+		return nil, nil, err
+	}
 	if o.Cache == nil {
 		return g, nil, nil
 	}

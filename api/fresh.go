@@ -21,7 +21,7 @@ type Freshen struct {
 const minMaxAge = 10 * time.Second
 
 func (f Freshen) read(who caller) (Read, error) {
-	r := Read{CacheOnly: f.Cache == "only", MustBeFresh: f.Cache == "refresh"}
+	r := Read{CacheOnly: f.Cache == "only" || who.foreign, MustBeFresh: f.Cache == "refresh"}
 	if r.MustBeFresh && !who.mayRefresh() {
 		return r, problem(http.StatusForbidden, "cache=refresh needs a token with the scope refresh")
 	}

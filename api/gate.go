@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
 )
@@ -38,19 +38,27 @@ type gate struct {
 	mux     *http.ServeMux
 	tokens  *tokens // nil: none are needed, since only this machine gets here
 	perKey  *limiters
+	asking  *limiters
 	failed  *limiters
+	hosts   hosts
 	origins *http.CrossOriginProtection
+	refused *prometheus.CounterVec
 	log     *zap.Logger
 	now     func() time.Time
 	// said limits the lines about refused tokens: whoever sends many must not fill the disk.
 	said *rate.Limiter
 }
 
-func newGate(mux *http.ServeMux, o Options) *gate {
-	return &gate{
-		mux: mux, perKey: newLimiters(o.Rate, o.Now), failed: newLimiters(5, o.Now),
-		origins: http.NewCrossOriginProtection(), log: o.Logger, now: o.Now, said: rate.NewLimiter(1, 5),
+func newGate(mux *http.ServeMux, o Options) (*gate, error) {
+	refused, err := countRefused(o.Registerer)
+	if err != nil {
+		return nil, err
 	}
+	return &gate{
+		mux: mux, perKey: newLimiters(o.Rate, o.Now), asking: newLimiters(o.RefreshRate, o.Now), failed: newLimiters(5, o.Now),
+		hosts: newHosts(o), refused: refused,
+		origins: http.NewCrossOriginProtection(), log: o.Logger, now: o.Now, said: rate.NewLimiter(1, 5),
+	}, nil
 }
 
 // ServeHTTP implements [http.Handler].
@@ -146,42 +154,6 @@ func needsToken(pattern string) bool {
 	return strings.Contains(pattern, " /v1/") && !strings.Contains(pattern, "/v1/openapi")
 }
 
-// admit says who asks, and refuses who may not, or asks too often.
-func (g *gate) admit(r *http.Request, pattern string) (caller, error) {
-	address := addressKey(r.RemoteAddr)
-	if !needsToken(pattern) {
-		return caller{}, tooMany(g.perKey.allow(address))
-	}
-	if err := g.origins.Check(r); err != nil {
-		return caller{}, problem(http.StatusForbidden, "a browser sent this for another site's page; that is refused")
-	}
-	if g.tokens == nil {
-		// A page that rebinds its own name to 127.0.0.1 still sends that name.
-		if !localHost(r.Host) {
-			return caller{}, problem(http.StatusMisdirectedRequest, "without tokens the API answers only to localhost, 127.0.0.1 and [::1]")
-		}
-		return local(), tooMany(g.perKey.allow(address))
-	}
-	who, err := g.identify(r)
-	if err != nil {
-		if wait, ok := g.failed.allow(address); !ok {
-			return caller{}, tooMany(wait, ok)
-		}
-		if g.said.Allow() {
-			g.log.Info("refused a request without a valid token", zap.String("address", r.RemoteAddr))
-		}
-		return caller{}, err
-	}
-	return who, tooMany(g.perKey.allow("token " + who.name))
-}
-
-func tooMany(wait time.Duration, ok bool) error {
-	if ok {
-		return nil
-	}
-	return retryLater(http.StatusTooManyRequests, wait, "too many requests; ask less often (api.rate)")
-}
-
 // identify finds the token's owner.
 func (g *gate) identify(r *http.Request) (caller, error) {
 	refused := func(text string) error {
@@ -200,15 +172,6 @@ func (g *gate) identify(r *http.Request) (caller, error) {
 		return caller{}, refused("the token is unknown")
 	}
 	return who, nil
-}
-
-// localHost says whether a Host header names this machine.
-func localHost(host string) bool {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	return strings.EqualFold(name, "localhost") || loopback(strings.Trim(name, "[]"))
 }
 
 // takeBody reads what was sent and forgets it: no operation has a body, but some clients send one.

@@ -192,7 +192,7 @@ func newRig(tb testing.TB, store *db.Store, tokens string, change func(*api.Opti
 	core := zapcore.NewCore(zapcore.NewConsoleEncoder(zap.NewDevelopmentEncoderConfig()), r.log, zap.DebugLevel)
 	a := api.Options{
 		Address: "127.0.0.1:0", Gatherer: prometheus.NewRegistry(), Ready: func(context.Context) error { return nil },
-		Cache: r.cache, Secret: []byte("a secret of tests"), Version: "test", Logger: zap.New(core), Rate: 100_000,
+		Cache: r.cache, Secret: []byte("a secret of tests"), Version: "test", Logger: zap.New(core), Rate: 100_000, RefreshRate: 100_000,
 		WatchEvery: 5 * time.Millisecond,
 	}
 	if tokens != "" {

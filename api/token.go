@@ -42,6 +42,8 @@ type caller struct {
 	scope      Scope
 	subjects   []string
 	permission string
+	// foreign says that the request is one of another site's page: it gets what is cached, and nothing is asked for it.
+	foreign bool
 }
 
 // local is the caller where there are no tokens: somebody on this machine.

@@ -133,6 +133,10 @@ type API struct {
 	TokensFile string `koanf:"tokens_file"`
 	// Rate is how many requests a second a token, or an address without one, may send in the long run. Default 20.
 	Rate int `koanf:"rate"`
+	// RefreshRate is how many of these may have Ganeti asked whatever is cached. Default 10.
+	RefreshRate int `koanf:"refresh_rate"`
+	// Hosts are further names under which the listener is reached. Default none.
+	Hosts []string `koanf:"hosts"`
 	// ReadyMaxAge is the age of a cluster's VMs above which /readyz says no. Default 0: any age is good.
 	ReadyMaxAge time.Duration `koanf:"ready_max_age"`
 }

@@ -92,7 +92,7 @@ func standard() *config.Config {
 		RefreshBudget: 0.1,
 		Concurrency:   8,
 		Listen:        "127.0.0.1:9150",
-		API:           config.API{Enabled: true, Rate: 20},
+		API:           config.API{Enabled: true, Rate: 20, RefreshRate: 10},
 		MaxAge:        10 * time.Minute,
 		Retention:     720 * time.Hour,
 		Lease:         30 * time.Second,

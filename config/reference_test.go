@@ -30,7 +30,7 @@ func other(tb testing.TB, k config.Key) string {
 		"owner_tags.pattern": "(.*):owner", "owner_tags.permission": "admin",
 		"clusters[].name": "other", "clusters[].rapi": "https://other", "clusters[].username": "other", "clusters[].password_file": "/other",
 		"clusters[].password_env": "OTHER", "clusters[].tls.pin_sha256": pin, "clusters[].tls.ca_file": "/dev/null",
-		"clusters[].tls.server_name": "other", "clusters[].tls.insecure_skip_verify": "true", "clusters[].tls.min_version": "1.1", "redact": "license_key, *_pin",
+		"clusters[].tls.server_name": "other", "clusters[].tls.insecure_skip_verify": "true", "clusters[].tls.min_version": "1.1", "redact": "license_key, *_pin", "api.hosts": "cache.example.org, db1",
 		"clusters[].enabled": "false",
 	}
 	byType := map[string]string{"schedule": "@daily", "schedule or off": "@weekly", "number": "7", "duration": "7s", "duration or off": "7d", "size": "7MiB", "share or off": "35%"}
@@ -109,7 +109,7 @@ func placeholder(k config.Key) string {
 		"owner_tags.pattern": "(x)", "owner_tags.permission": "x",
 		"clusters[].name": "x", "clusters[].rapi": "https://x", "clusters[].username": "x", "clusters[].password_file": "/x",
 		"clusters[].password_env": "X", "clusters[].tls.pin_sha256": strings.Repeat("0", 64), "clusters[].tls.ca_file": "/dev/zero",
-		"clusters[].tls.server_name": "x", "password_dir": "/x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].tls.min_version": "1.3", "redact": "x",
+		"clusters[].tls.server_name": "x", "password_dir": "/x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].tls.min_version": "1.3", "redact": "x", "api.hosts": "x",
 		"clusters[].enabled": "true",
 	}
 	byType := map[string]string{"schedule": "@hourly", "schedule or off": "@hourly", "number": "6", "duration": "6s", "duration or off": "off", "size": "6MiB", "share or off": "off"}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"ganeticache/api"
 	"ganeticache/db"
 	"ganeticache/updater"
 )
@@ -48,22 +50,27 @@ func (r *readiness) check(ctx context.Context) error {
 		switch {
 		case !f.Enabled:
 		case -age > clockSlack:
-			return fmt.Errorf("the VMs of cluster %s are as of %s in the future: a clock was or is wrong", f.Cluster, (-age).Round(time.Second))
+			return notReady("the VMs of %s are as of %s in the future: a clock was or is wrong", f.Cluster, (-age).Round(time.Second))
 		case r.maxAge == 0:
 		case f.RefreshedAt == nil && time.Since(r.begun) > r.maxAge:
-			return fmt.Errorf("cluster %s was never refreshed", f.Cluster)
+			return notReady("%s was never refreshed", f.Cluster)
 		case age > r.maxAge:
 			stretch, err := r.stretch(ctx, f)
 			if err != nil {
 				return err
 			}
 			if age > r.maxAge+stretch {
-				return fmt.Errorf("the VMs of cluster %s are %s old, more than the %s of api.ready_max_age",
-					f.Cluster, age.Round(time.Second), r.maxAge)
+				return notReady("the VMs of %s are %s old, more than the %s of api.ready_max_age", f.Cluster, age.Round(time.Second), r.maxAge)
 			}
 		}
 	}
 	return nil
+}
+
+// notReady is a reason in which a cluster is named first.
+func notReady(format, cluster string, more ...any) error {
+	text := func(who string) string { return fmt.Sprintf(format, append([]any{who}, more...)...) }
+	return &api.NotReadyError{Public: text("a cluster"), Err: errors.New(text("cluster " + cluster))}
 }
 
 // stretch gives by how much the budget lengthens the interval of a cluster: so much older its VMs may be.

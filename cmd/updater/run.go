@@ -121,7 +121,7 @@ func (a *app) serve(ctx context.Context, c *config.Config, r *reloader, f *front
 type front struct {
 	store   *db.Store
 	updater *updater.Updater
-	metrics prometheus.Gatherer
+	metrics *prometheus.Registry
 	log     *zap.Logger
 	// frozen is why nothing is refreshed; nil when something is.
 	frozen error
@@ -138,6 +138,7 @@ func (f *front) listen(ctx context.Context, c *config.Config) (*api.Server, erro
 	}
 	o := api.Options{
 		Address: c.Listen, Gatherer: f.metrics, Ready: ready.check, Warnings: f.warnings, TokensFile: c.API.TokensFile, Rate: c.API.Rate,
+		RefreshRate: c.API.RefreshRate, Hosts: c.API.Hosts, Registerer: f.metrics,
 		Secret: secret, Version: version, Logger: f.log,
 	}
 	if c.API.Enabled {
