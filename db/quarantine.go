@@ -25,7 +25,9 @@ func (a *applier) quarantine(ctx context.Context, item Item) error {
 	} else if !a.keys[key] {
 		a.keys[key] = false
 	}
-	a.out.Quarantined++
+	if a.out.Quarantined++; a.out.Quarantined == 1 {
+		a.out.Unread = cleanText(item.Reason)
+	}
 	digest := slices.Clone(item.Digest[:])
 	a.bad = append(a.bad, digest)
 	a.quarantined = append(a.quarantined, quarantineEntry{

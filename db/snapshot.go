@@ -84,6 +84,8 @@ type Outcome struct {
 	Created, Updated, Renamed, Removed, Restored int
 	// Quarantined counts the items of this snapshot's Changed that could not be stored.
 	Quarantined int
+	// Unread is why the first of them could not.
+	Unread string
 	// RowsWritten counts rows of the kind's table and of quarantine, those without an entry in changes included.
 	RowsWritten int64
 	// Generation is that of the record now.

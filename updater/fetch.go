@@ -121,6 +121,7 @@ func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 			return kr
 		}
 		kr.Objects, kr.Bytes, kr.Duration = delta.Items, delta.Bytes, delta.Duration
+		kr.changed = delta.Changed()
 		r.took[k.name] = delta.Duration
 		if delta.Unchanged() {
 			r.t.known[k.name] = remembered[*ganeti.Index]{delta.Index(nil, nil), known.generation, true}
@@ -131,6 +132,9 @@ func (r *run) refreshKind(ctx context.Context, k kind) (kr KindResult) {
 			return kr
 		}
 		kr.Outcome, kr.Err = r.apply(ctx, k, delta, known.generation)
+		if n := kr.Outcome.Quarantined; n > 0 && n == kr.Objects {
+			kr.Unreadable = kr.Outcome.Unread
+		}
 		if !errors.Is(kr.Err, db.ErrConflict) {
 			return kr
 		}
@@ -222,7 +226,9 @@ func (r *run) pretend(k kind, delta *ganeti.Delta) db.Outcome {
 	var out db.Outcome
 	for it := range items(k, delta, make([]string, delta.Changed())) {
 		if it.Row == nil {
-			out.Quarantined++
+			if out.Quarantined++; out.Quarantined == 1 {
+				out.Unread = it.Reason
+			}
 			continue
 		}
 		out.Created++

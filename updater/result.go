@@ -36,6 +36,13 @@ type KindResult struct {
 	Outcome  db.Outcome
 	// Err is why the kind is not fresh now; nil when it is.
 	Err error
+	// Unreadable is why the first item of the answer could not be stored, when none of them could: that is the version of
+	// Ganeti, or something else answers. All of it is in quarantine, and the kind is fresh nevertheless. An answer that comes
+	// again as it was is looked up in the database for this, by Once alone.
+	Unreadable string
+
+	// changed is how many items of the answer are not as on record.
+	changed int
 }
 
 // Err joins the errors of the kinds, each once; nil when every kind is fresh.
@@ -132,12 +139,11 @@ func (r Result) log(l *zap.Logger) {
 	}
 }
 
-// Unreadable gives the kinds of whose answer not one item could be read: that is the version of Ganeti, or something else
-// answers. All of it is in quarantine. An answer that comes again as it was is not looked at again.
+// Unreadable gives the kinds of whose answer not one item could be read; see [KindResult].
 func (r Result) Unreadable() []db.Kind {
 	var kinds []db.Kind
 	for _, k := range r.Kinds {
-		if k.Outcome.Quarantined > 0 && k.Outcome.Quarantined == k.Objects {
+		if k.Unreadable != "" {
 			kinds = append(kinds, k.Kind)
 		}
 	}

@@ -46,6 +46,7 @@ type Store interface {
 	Claim(ctx context.Context) (release func() error, err error)
 	Share(ctx context.Context, r db.Replica, clusters []int64) (db.Shares, error)
 	Leave(ctx context.Context, replica string) error
+	Unreadable(ctx context.Context, answers []db.Compared) ([]string, error)
 }
 
 // Source is what the engine needs of a cluster's remote API; *ganeti.Client has it. One that chooses among several

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -98,9 +99,13 @@ func failureOf(r updater.Result) error {
 	if err := r.Err(); err != nil {
 		return err
 	}
-	if kinds := r.Unreadable(); len(kinds) > 0 {
-		return fmt.Errorf("not one item of kind %s can be read: the table quarantine says why; versions of Ganeti that are too old send "+
-			"such answers, and servers that are no RAPI", kinds[0])
+	var errs []error
+	for _, k := range r.Kinds {
+		if k.Unreadable != "" {
+			errs = append(errs, fmt.Errorf("not one item of kind %s can be read (the first of %s: %s); the table quarantine has them all; "+
+				"versions of Ganeti that are too old send such answers, and servers that are no RAPI",
+				k.Kind, humanize.Comma(int64(k.Objects)), visible(k.Unreadable)))
+		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

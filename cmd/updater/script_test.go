@@ -126,6 +126,7 @@ func scriptCommands(farm *rapisim.Farm) map[string]func(ts *testscript.TestScrip
 			faults := map[string]rapisim.Fault{
 				"401": rapisim.Status(401), "502": rapisim.Status(502), "refuse": rapisim.Refuse(),
 				"html": rapisim.HTML(200), "empty": rapisim.EmptyList().On("/2/instances"), "hang": rapisim.Hang(),
+				"broken": rapisim.Body([]byte(`[{"uuid": "u1", "name": 7}]`)).On("/2/instances"),
 			}
 			f, ok := faults[args[1]]
 			if !ok {
