@@ -20,6 +20,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+
+	"ganeticache/printable"
 )
 
 // Options are the parts and settings of a [Server]. Address, Gatherer and Ready are required.
@@ -189,7 +191,7 @@ func (s *Server) Serve(ctx context.Context) error {
 // answer writes a health check's outcome as one line of text, or as a problem.
 func answer(w http.ResponseWriter, err error) {
 	if err != nil {
-		writeProblem(w, problem(http.StatusServiceUnavailable, "%s", printable(err.Error())))
+		writeProblem(w, problem(http.StatusServiceUnavailable, "%s", printable.Text(err.Error())))
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"ganeticache/printable"
 )
 
 // ErrNobodyListens means that there is no server at an address, and therefore most likely no updater.
@@ -53,5 +55,5 @@ func AskReady(ctx context.Context, address string) error {
 	if json.Unmarshal(body, &p) != nil || p.Detail == "" {
 		return fmt.Errorf("asking %s: it answers %s; is it an updater that listens there?", address, resp.Status)
 	}
-	return fmt.Errorf("asking %s: not ready: %s", address, cut(printable(p.Detail)))
+	return fmt.Errorf("asking %s: not ready: %s", address, cut(printable.Text(p.Detail)))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 // Cluster is a Ganeti cluster. Somebody who is granted some of its VMs alone sees its name and the age of those.
@@ -80,7 +81,7 @@ func showKind(c db.ClusterStatus, f db.Freshness, whole bool, now time.Time) Clu
 		}
 		k.Objects, k.Withheld = &n, f.Pending.Count
 		// Rows keep the words of whatever answered.
-		k.Error = cut(printable(f.Error))
+		k.Error = cut(printable.Text(f.Error))
 	}
 	return k
 }
@@ -241,9 +242,9 @@ func (s *service) refreshCluster(ctx context.Context, in *refreshInput) (*Refres
 	if err != nil {
 		return nil, err
 	}
-	res.Error = cut(printable(res.Error))
+	res.Error = cut(printable.Text(res.Error))
 	for i, k := range res.Kinds {
-		res.Kinds[i].Error = cut(printable(k.Error))
+		res.Kinds[i].Error = cut(printable.Text(k.Error))
 	}
 	if !whole {
 		// How much happened to VMs of others is not the caller's business, nor what the error names.

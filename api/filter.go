@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 // The parameters that every list has. Names are those of the command line's flags.
@@ -94,7 +95,7 @@ func parseRanges(ranges ...rangeOf) (err error) {
 
 // sentence takes the words that every bad filter begins with off its error.
 func sentence(err error) string {
-	text := printable(err.Error())
+	text := printable.Text(err.Error())
 	text = strings.TrimPrefix(text, db.ErrBadFilter.Error()+": ")
 	return strings.TrimPrefix(text, "range: ")
 }
@@ -192,7 +193,7 @@ func (s *service) warnings(ctx context.Context, known []db.Doubt, values db.Doub
 		if d.Param != "" {
 			d.Text = d.Param + ": " + d.Text
 		}
-		texts = append(texts, cut(printable(d.Text)))
+		texts = append(texts, cut(printable.Text(d.Text)))
 	}
 	return texts, nil
 }

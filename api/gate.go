@@ -15,6 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"golang.org/x/time/rate"
+
+	"ganeticache/printable"
 )
 
 // Limits on one request.
@@ -124,7 +126,7 @@ func checkForm(r *http.Request) error {
 		return problem(http.StatusRequestHeaderFieldsTooLarge, "the header is larger than %d bytes", maxHeader)
 	}
 	p := r.URL.Path
-	if !strings.HasPrefix(p, "/") || path.Clean(p) != p || printable(p) != p || strings.Contains(p, `\`) {
+	if !strings.HasPrefix(p, "/") || path.Clean(p) != p || printable.Text(p) != p || strings.Contains(p, `\`) {
 		return problem(http.StatusNotFound, "there is nothing at this path; /v1/openapi.json lists what there is")
 	}
 	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
@@ -211,7 +213,7 @@ func (g *gate) recovered(w *recorder, pattern string, v any) {
 		panic(v)
 	}
 	g.log.Error("a request panicked (a defect, please report it)", zap.String("route", pattern),
-		zap.String("panic", cut(printable(fmt.Sprint(v)))))
+		zap.String("panic", cut(printable.Text(fmt.Sprint(v)))))
 	g.log.Debug("stack of the panic", zap.ByteString("stack", debug.Stack()))
 	if w.status == 0 {
 		writeProblem(w, problem(http.StatusInternalServerError, "%s", internal))

@@ -3,6 +3,8 @@ package api
 import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"ganeticache/printable"
 )
 
 // quietCore takes what net/http has to say: lines that may hold what a client sent. They are of use to somebody who
@@ -22,7 +24,7 @@ func (c quietCore) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcor
 
 // Write implements [zapcore.Core].
 func (c quietCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
-	detail := cut(printable(e.Message))
+	detail := cut(printable.Text(e.Message))
 	e.Level, e.Message = zapcore.DebugLevel, "the HTTP server complains"
 	return c.Core.Write(e, append(fields, zap.String("detail", detail)))
 }

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 // Every error is a problem document (RFC 9457). Its text is made for the caller: an error that is not foreseen here is
@@ -80,7 +81,7 @@ func writeProblem(w http.ResponseWriter, err error) {
 	h.Del("Content-Length")
 	w.WriteHeader(p.GetStatus())
 	// The client may have left; there is nobody to tell.
-	w.Write(append(body, '\n')) //nolint:errcheck,gosec // see above
+	w.Write(append(printable.JSON(body), '\n')) //nolint:errcheck,gosec // see above
 }
 
 const internal = "something went wrong here; the log of the updater has the details"
@@ -98,12 +99,12 @@ func (s *service) explain(ctx context.Context, err error) error {
 	case errors.Is(err, db.ErrNotFound):
 		return problem(http.StatusNotFound, "there is no such thing in the cache, or not for you")
 	case errors.Is(err, db.ErrBadFilter):
-		return problem(http.StatusUnprocessableEntity, "%s", printable(err.Error()))
+		return problem(http.StatusUnprocessableEntity, "%s", printable.Text(err.Error()))
 	case errors.Is(err, ErrFrozen):
 		return problem(http.StatusConflict, "%s", ErrFrozen.Error())
 	case db.Away(err):
 		s.log.Warn("answering a request failed: the database is away", zap.String("operation", operationOf(ctx)),
-			zap.String("error", printable(err.Error())))
+			zap.String("error", printable.Text(err.Error())))
 		return retryLater(http.StatusServiceUnavailable, slowDown, "the database cannot be asked at this moment (%s)", db.TroubleOf(err))
 	case errors.Is(err, context.DeadlineExceeded):
 		return retryLater(http.StatusGatewayTimeout, slowDown,
@@ -114,7 +115,7 @@ func (s *service) explain(ctx context.Context, err error) error {
 		return retryLater(http.StatusServiceUnavailable, time.Second, "the updater is stopping")
 	default:
 		s.log.Error("answering a request failed", zap.String("operation", operationOf(ctx)), zap.String("caller", callerOf(ctx).name),
-			zap.String("error", printable(err.Error())))
+			zap.String("error", printable.Text(err.Error())))
 		return problem(http.StatusInternalServerError, "%s", internal)
 	}
 }
@@ -132,7 +133,7 @@ func refreshText(c caller, err error) string {
 		}
 		return "it could not be refreshed (" + reason + ")"
 	}
-	return cut(printable(err.Error()))
+	return cut(printable.Text(err.Error()))
 }
 
 // cut shortens a text to maxDetail bytes, at the end of a character.
@@ -143,19 +144,6 @@ func cut(s string) string {
 	return strings.ToValidUTF8(s[:maxDetail], "") + " …"
 }
 
-// printable replaces everything that a terminal or a log could take for something else than text.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' {
-			return ' '
-		}
-		if !strconv.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-}
-
 // cleanProblems is a transformer: it keeps what the caller sent out of the answer, or at least short and printable.
 func cleanProblems(_ huma.Context, _ string, v any) (any, error) {
 	p, ok := v.(*huma.ErrorModel)
@@ -164,8 +152,8 @@ func cleanProblems(_ huma.Context, _ string, v any) (any, error) {
 	}
 	for _, e := range p.Errors {
 		e.Value = nil
-		e.Location = cut(printable(e.Location))
-		e.Message = cut(printable(e.Message))
+		e.Location = cut(printable.Text(e.Location))
+		e.Message = cut(printable.Text(e.Message))
 	}
 	if len(p.Errors) > maxErrors {
 		p.Errors = p.Errors[:maxErrors]
@@ -184,7 +172,7 @@ func jsonFormat() huma.Format {
 		if err := json.NewEncoder(&b).Encode(v); err != nil {
 			return fmt.Errorf("encoding the answer: %w", err)
 		}
-		_, err := w.Write(b.Bytes())
+		_, err := w.Write(printable.JSON(b.Bytes()))
 		return err
 	}
 	return f

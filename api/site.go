@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"ganeticache/printable"
 )
 
 // This file judges what a browser says of a request: which name it was sent to, and whose page had it sent. A page of
@@ -118,7 +120,7 @@ func ready(o Options) http.HandlerFunc {
 		answer(w, err)
 		if err == nil && o.Warnings != nil {
 			for _, warning := range o.Warnings() {
-				fmt.Fprintf(w, "warning: %s\n", printable(warning))
+				fmt.Fprintf(w, "warning: %s\n", printable.Text(warning))
 			}
 		}
 	}

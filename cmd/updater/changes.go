@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 // changesOptions are the flags of updater changes.
@@ -83,7 +84,7 @@ func (o *changesOptions) run(ctx context.Context, a *app, s *db.Store, newest bo
 	}
 	t := newTable("id", "when", "cluster", "what")
 	for _, c := range changes {
-		t.AppendRow(table.Row{strconv.FormatInt(c.ID, 10), local(c.ObservedAt), printable(c.Cluster), printable(describe(c))})
+		t.AppendRow(table.Row{strconv.FormatInt(c.ID, 10), local(c.ObservedAt), printable.Text(c.Cluster), printable.Text(describe(c))})
 	}
 	t.SetColumnConfigs(alignRight(1, 1))
 	return a.printf("%s\n", t.Render())

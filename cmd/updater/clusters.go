@@ -17,6 +17,7 @@ import (
 
 	"ganeticache/config"
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 func (a *app) clustersCommand() *cobra.Command {
@@ -85,7 +86,7 @@ func (a *app) listClusters(ctx context.Context) (err error) {
 	}
 	t := newTable("cluster", "kept in", "enabled", "RAPI", "user", "password", "schedule")
 	for _, l := range list {
-		t.AppendRow(table.Row{visible(l.Name), l.Source, l.Enabled, visible(l.RAPI), visible(l.Username), l.Password, visible(l.Schedule)})
+		t.AppendRow(table.Row{printable.Text(l.Name), l.Source, l.Enabled, printable.Text(l.RAPI), printable.Text(l.Username), l.Password, printable.Text(l.Schedule)})
 	}
 	return a.printf("%s\n", t.Render())
 }

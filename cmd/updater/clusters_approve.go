@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 	"ganeticache/updater"
 )
 
@@ -131,7 +132,7 @@ func checkSets(shown []db.WithheldSet, sets []string) error {
 	}
 	for _, s := range sets {
 		if !slices.ContainsFunc(shown, func(set db.WithheldSet) bool { return len(s) >= 8 && strings.HasPrefix(set.Digest, s) }) {
-			return fmt.Errorf("%w: set %.40s is not withheld", db.ErrWithheldChanged, printable(s))
+			return fmt.Errorf("%w: set %.40s is not withheld", db.ErrWithheldChanged, printable.Text(s))
 		}
 	}
 	return nil
@@ -150,7 +151,7 @@ func (a *app) printWithheld(name string, sets []db.WithheldSet) error {
 			return err
 		}
 		for _, object := range set.Objects {
-			if err := a.printf("  %s  %s\n", printable(object.UUID), printable(object.Name)); err != nil {
+			if err := a.printf("  %s  %s\n", printable.Text(object.UUID), printable.Text(object.Name)); err != nil {
 				return err
 			}
 		}

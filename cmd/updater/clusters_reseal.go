@@ -15,6 +15,7 @@ import (
 	"ganeticache/config"
 	"ganeticache/db"
 	"ganeticache/ganeti"
+	"ganeticache/printable"
 )
 
 func (a *app) clustersResealCommand() *cobra.Command {
@@ -59,7 +60,7 @@ func (a *app) reseal(ctx context.Context, yes bool, answers io.Reader) (err erro
 	var refused []error
 	for _, k := range kept {
 		if err := a.resealOne(ctx, c, store, k, yes, lines); err != nil {
-			refused = append(refused, fmt.Errorf("cluster %s: %w", visible(k.Name), err))
+			refused = append(refused, fmt.Errorf("cluster %s: %w", printable.Text(k.Name), err))
 		}
 	}
 	if len(refused) > 0 {

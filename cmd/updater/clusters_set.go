@@ -12,6 +12,7 @@ import (
 	"ganeticache/config"
 	"ganeticache/db"
 	"ganeticache/ganeti"
+	"ganeticache/printable"
 	"ganeticache/secret"
 )
 
@@ -88,7 +89,7 @@ func (a *app) warnOfPassword(c *config.Config, n newCluster, password ganeti.Sec
 		password, _ = c.ReadStoredPassword(n.PasswordFile) //nolint:errcheck // it was read a moment ago
 	}
 	if why := password.Explain(n.PasswordFile, n.Username); why != "" {
-		fmt.Fprintf(a.stderr, "updater: warning: cluster %s: %s; it is kept as it is\n", visible(n.Name), why)
+		fmt.Fprintf(a.stderr, "updater: warning: cluster %s: %s; it is kept as it is\n", printable.Text(n.Name), why)
 	}
 }
 
@@ -149,22 +150,22 @@ func (n newCluster) over(c *config.Config, k db.StoredCluster, given *pflag.Flag
 
 // describeSettings shows a row's settings to whoever has to vouch for them.
 func describeSettings(k db.StoredCluster) string {
-	s := fmt.Sprintf("%s\n  address: %s\n  user: %s\n", visible(k.Name), visible(k.RAPIURL), visible(k.Username))
+	s := fmt.Sprintf("%s\n  address: %s\n  user: %s\n", printable.Text(k.Name), printable.Text(k.RAPIURL), printable.Text(k.Username))
 	password := "sealed in the database"
 	if k.PasswordFile != "" {
-		password = "in the file " + visible(k.PasswordFile)
+		password = "in the file " + printable.Text(k.PasswordFile)
 	}
 	s += "  password: " + password + "\n"
 	switch {
 	case k.PinSHA256 != "":
-		s += "  pin: " + visible(k.PinSHA256) + "\n"
+		s += "  pin: " + printable.Text(k.PinSHA256) + "\n"
 	case k.CAFile != "":
-		s += "  certificate: signed by what is in " + visible(k.CAFile) + "\n"
+		s += "  certificate: signed by what is in " + printable.Text(k.CAFile) + "\n"
 	default:
 		s += "  certificate: signed by one of the system's authorities\n"
 	}
 	if k.ServerName != "" {
-		s += "  certificate for: " + visible(k.ServerName) + "\n"
+		s += "  certificate for: " + printable.Text(k.ServerName) + "\n"
 	}
 	return s
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 func (a *app) jobsCommand() *cobra.Command {
@@ -37,7 +38,7 @@ func (a *app) jobsCommand() *cobra.Command {
 		}
 		remarks, err := s.JobsNotCached(ctx, o.clusters)
 		for _, r := range remarks {
-			fmt.Fprintf(a.stderr, "updater: %s\n", printable(r.Text))
+			fmt.Fprintf(a.stderr, "updater: %s\n", printable.Text(r.Text))
 		}
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/dustin/go-humanize"
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -19,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 // listOptions are the flags that all lists share.
@@ -135,7 +135,7 @@ func (a *app) withCache(ctx context.Context, run func(s *db.Store) error) (err e
 		return &exitError{exitUsage, err}
 	}
 	if ambiguous, ok := errors.AsType[*db.AmbiguousError](err); ok {
-		err = fmt.Errorf("%q is ambiguous; say one of\n  %s", printable(ambiguous.Name), printableLines(ambiguous.Candidates))
+		err = fmt.Errorf("%q is ambiguous; say one of\n  %s", printable.Text(ambiguous.Name), printableLines(ambiguous.Candidates))
 	}
 	return fail(err)
 }
@@ -206,7 +206,7 @@ func unknownCluster(ctx context.Context, s *db.Store, name string) error {
 	for i := range clusters {
 		names[i] = clusters[i].Name
 	}
-	return fail(fmt.Errorf("--cluster: %s (%w)", printable(db.UnknownCluster(name, names).Text), db.ErrNotFound))
+	return fail(fmt.Errorf("--cluster: %s (%w)", printable.Text(db.UnknownCluster(name, names).Text), db.ErrNotFound))
 }
 
 // checkValues refuses values that find nothing because there is no such thing.
@@ -220,7 +220,7 @@ func (o *listOptions) checkValues(ctx context.Context, s *db.Store, f db.Doubtfu
 	}
 	var errs []error
 	for _, d := range doubts {
-		errs = append(errs, fmt.Errorf("--%s: %s", strings.ReplaceAll(d.Param, "_", "-"), printable(d.Text)))
+		errs = append(errs, fmt.Errorf("--%s: %s", strings.ReplaceAll(d.Param, "_", "-"), printable.Text(d.Text)))
 	}
 	if len(errs) == 0 {
 		return nil
@@ -237,7 +237,7 @@ func (l *lister[T]) print(a *app, page db.Page[T], now time.Time) error {
 		row := l.row(&page.Items[i], now)
 		for j, cell := range row {
 			if s, ok := cell.(string); ok {
-				row[j] = printable(s)
+				row[j] = printable.Text(s)
 			}
 		}
 		t.AppendRow(row)
@@ -273,20 +273,10 @@ has the details.`,
 	return cmd
 }
 
-// printable replaces what would steer a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
-}
-
 func printableLines(lines []string) string {
 	clean := make([]string, len(lines))
 	for i, line := range lines {
-		clean[i] = printable(line)
+		clean[i] = printable.Text(line)
 	}
 	return strings.Join(clean, "\n  ")
 }

@@ -114,7 +114,7 @@ func (a *app) refreshAll(ctx context.Context, u *updater.Updater, o onceOptions,
 	if len(names) == 0 {
 		names = u.Names()
 	}
-	p := newProgress(a.stderr, names)
+	p := newProgress(unwrapped(a.stderr), names)
 	defer p.stop()
 	return u.Once(ctx, o.clusters, p.step)
 }

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/dustin/go-humanize/english"
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 func (a *app) permissionsCommand() *cobra.Command {
@@ -80,17 +79,9 @@ func (a *app) listGrants(ctx context.Context, f db.GrantFilter) (err error) {
 		if g.VMID == nil {
 			vm = "(all)"
 		}
-		t.AppendRow(table.Row{visible(g.Subject), visible(g.Permission), g.Cluster, visible(vm), g.Source})
+		t.AppendRow(table.Row{printable.Text(g.Subject), printable.Text(g.Permission), g.Cluster, printable.Text(vm), g.Source})
 	}
 	return a.printf("%s\n", t.Render())
-}
-
-// visible shows a name that others chose: one with characters that a terminal would obey or hide is quoted.
-func visible(name string) string {
-	if strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return strconv.Quote(name)
-	}
-	return name
 }
 
 const grantUse = " SUBJECT PERMISSION CLUSTER[/VM]"
@@ -149,7 +140,7 @@ func (a *app) changeGrant(ctx context.Context, args []string,
 	if err != nil {
 		return fail(err)
 	}
-	what := fmt.Sprintf("%s on %s to %s", visible(g.Permission), visible(args[2]), visible(g.Subject))
+	what := fmt.Sprintf("%s on %s to %s", printable.Text(g.Permission), printable.Text(args[2]), printable.Text(g.Subject))
 	if !changed {
 		return a.printf("%s %s\n", what, nothing)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 	"ganeticache/updater"
 )
 
@@ -104,7 +105,7 @@ func failureOf(r updater.Result) error {
 		if k.Unreadable != "" {
 			errs = append(errs, fmt.Errorf("not one item of kind %s can be read (the first of %s: %s); the table quarantine has them all; "+
 				"versions of Ganeti that are too old send such answers, and servers that are no RAPI",
-				k.Kind, humanize.Comma(int64(k.Objects)), visible(k.Unreadable)))
+				k.Kind, humanize.Comma(int64(k.Objects)), printable.Text(k.Unreadable)))
 		}
 	}
 	return errors.Join(errs...)

@@ -14,6 +14,7 @@ import (
 
 	"ganeticache/config"
 	"ganeticache/dburl"
+	"ganeticache/printable"
 )
 
 // Exit codes are a contract with scripts, cron and Kubernetes; see README.md.
@@ -50,6 +51,8 @@ type app struct {
 
 // Execute runs the command line and returns its exit code. Errors go to stderr, one sentence each.
 func Execute(ctx context.Context, args, env []string, stdout, stderr io.Writer) int {
+	// Whatever is printed, none of it steers the terminal or hides there: names and messages are other people's.
+	stdout, stderr = printable.NewWriter(stdout), printable.NewWriter(stderr)
 	a := &app{stdout: stdout, stderr: stderr, env: env, flags: map[string]string{}}
 	root := a.rootCommand()
 	root.SetArgs(args)
@@ -166,8 +169,16 @@ func (a *app) warn(c *config.Config) {
 	}
 }
 
+// unwrapped is the stream itself, to which a terminal's control sequences may be written.
+func unwrapped(w io.Writer) io.Writer {
+	if p, ok := w.(*printable.Writer); ok {
+		return p.Unwrap()
+	}
+	return w
+}
+
 // isTerminal says whether w is a terminal that understands cursor movements.
 func (a *app) isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := unwrapped(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd())) && !slices.Contains(a.env, "TERM=dumb")
 }

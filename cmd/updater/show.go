@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 // recentChanges is how many changes of an object are shown with it.
@@ -141,19 +142,19 @@ func (a *app) showObject(ctx context.Context, s *db.Store, k db.Kind, view any, 
 		}
 		return a.printJSON(out)
 	}
-	t := newTable(string(k), printable(base.Name))
+	t := newTable(string(k), printable.Text(base.Name))
 	if base.DeletedAt != nil {
 		t.AppendRow(table.Row{"gone from Ganeti", rough(now.Sub(*base.DeletedAt)) + " ago"})
 	}
 	t.AppendRow(table.Row{"age", age(cachedAt, now)})
 	for _, c := range csvColumns(reflect.ValueOf(view)) {
 		if text := shownText(c.name, c.value); text != "" && c.name != "name" {
-			t.AppendRow(table.Row{c.name, printable(text)})
+			t.AppendRow(table.Row{c.name, printable.Text(text)})
 		}
 	}
 	var rest strings.Builder
 	for _, c := range changes {
-		fmt.Fprintf(&rest, "\n%s  %s", local(c.ObservedAt), printable(describe(c)))
+		fmt.Fprintf(&rest, "\n%s  %s", local(c.ObservedAt), printable.Text(describe(c)))
 	}
 	if rest.Len() > 0 {
 		rest.WriteString("\n")
@@ -218,11 +219,11 @@ func (a *app) printCluster(ctx context.Context, s *db.Store, c db.Cluster, fresh
 		}
 		return a.printJSON(out)
 	}
-	t := newTable("cluster", printable(c.Name))
+	t := newTable("cluster", printable.Text(c.Name))
 	t.AppendRow(table.Row{"age", age(cachedAt, now)})
 	for _, col := range csvColumns(reflect.ValueOf(c)) {
 		if text := shownText(col.name, col.value); text != "" && col.name != "name" {
-			t.AppendRow(table.Row{col.name, printable(text)})
+			t.AppendRow(table.Row{col.name, printable.Text(text)})
 		}
 	}
 	for _, k := range append([]db.Kind{db.KindCluster}, db.Kinds()...) {
@@ -231,16 +232,16 @@ func (a *app) printCluster(ctx context.Context, s *db.Store, c db.Cluster, fresh
 			if f.Error != "" {
 				state += "; " + f.Error
 			}
-			t.AppendRow(table.Row{"age of " + string(k) + "s", printable(state)})
+			t.AppendRow(table.Row{"age of " + string(k) + "s", printable.Text(state)})
 		}
 	}
 	for _, sum := range sums {
-		t.AppendRow(table.Row{"VMs " + printable(sum.Key), fmt.Sprintf("%d (%d vcpus, %s memory, %s disk)",
+		t.AppendRow(table.Row{"VMs " + printable.Text(sum.Key), fmt.Sprintf("%d (%d vcpus, %s memory, %s disk)",
 			sum.VMs, sum.VCPUs, mib(&sum.MemoryMiB), mib(&sum.DiskMiB))})
 	}
 	var rest strings.Builder
 	for _, ch := range changes {
-		fmt.Fprintf(&rest, "\n%s  %s", local(ch.ObservedAt), printable(describe(ch)))
+		fmt.Fprintf(&rest, "\n%s  %s", local(ch.ObservedAt), printable.Text(describe(ch)))
 	}
 	if o.info && c.Info != nil {
 		var pretty bytes.Buffer

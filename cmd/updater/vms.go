@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"ganeticache/db"
+	"ganeticache/printable"
 )
 
 // vmOptions are the flags of updater vms.
@@ -150,7 +151,7 @@ func (o *vmOptions) sum(ctx context.Context, a *app, s *db.Store) error {
 	}
 	t := newTable(o.sumBy, "VMs", "vcpus", "memory", "disk")
 	for _, sum := range sums {
-		t.AppendRow(table.Row{printable(sum.Key), sum.VMs, sum.VCPUs, mib(&sum.MemoryMiB), mib(&sum.DiskMiB)})
+		t.AppendRow(table.Row{printable.Text(sum.Key), sum.VMs, sum.VCPUs, mib(&sum.MemoryMiB), mib(&sum.DiskMiB)})
 	}
 	t.SetColumnConfigs(alignRight(2, 5))
 	return a.printf("%s\n", t.Render())
