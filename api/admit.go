@@ -89,7 +89,7 @@ func (g *gate) admitAsking(r *http.Request, pattern, key string, who caller) (ca
 }
 
 func foreignSite() error {
-	return problem(http.StatusForbidden, "a browser sent this for another site's page; that is refused")
+	return problem(http.StatusForbidden, "a browser sent this for another site's page, which may not have Ganeti asked; take what is cached (cache=only), or ask from a program")
 }
 
 // owner finds the holder of the token, and slows down whoever guesses.

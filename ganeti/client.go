@@ -136,7 +136,11 @@ type Answer struct {
 
 // Info fetches /2/info. The body is a complete JSON object as far as its
 // brackets tell; [DecodeInfo] looks inside.
-func (c *Client) Info(ctx context.Context) (Answer, error) { return c.object(ctx, infoPath) }
+func (c *Client) Info(ctx context.Context) (Answer, error) {
+	a, err := c.object(ctx, infoPath)
+	a.Body = flatten(a.Body)
+	return a, err
+}
 
 // Item fetches one object of a resource by its name; instances may be named by
 // their uuid too. It has the keys of the bulk answer's item, a node's one more

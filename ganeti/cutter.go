@@ -15,26 +15,69 @@ type cutter struct {
 	inString bool
 }
 
-// cut returns the next value of the window without consuming it.
-func cut(w *window) ([]byte, error) {
+// cut returns the next value of the window, and how many bytes of the window
+// hold it, without consuming them. Of a value that is too large it returns the
+// beginning, which is no JSON.
+func cut(w *window) (value []byte, n int, err error) {
 	var c cutter
 	for {
 		b := w.bytes()
 		n, ok := c.scan(b)
-		if ok && !c.closes(b, n) {
-			return nil, w.foreign("brackets do not match")
-		}
 		switch {
-		case ok && n > maxItem, !ok && len(b) > maxItem:
-			return nil, fmt.Errorf("%w: an item of more than %d bytes", ErrTooLarge, maxItem)
+		case (!ok && len(b) > maxItem || n > maxItem) && b[0] != '{' && b[0] != '[':
+			return nil, 0, fmt.Errorf("%w: a text of more than %d bytes where an object belongs", ErrTooLarge, maxItem)
+		case !ok && len(b) > maxItem:
+			return c.skip(w)
 		case ok && n == 0:
-			return nil, w.foreign("no JSON value")
+			return nil, 0, w.foreign("no JSON value")
+		case ok && !c.closes(b[0], b[n-1]):
+			return nil, 0, w.foreign("brackets do not match")
+		case ok && n > maxItem:
+			return b[:keptOfLarge], n, nil
 		case ok:
-			return b[:n], nil
+			return b[:n], n, nil
 		case !w.ensure(len(b) + 1):
-			return nil, w.ended("an item is not closed")
+			return nil, 0, w.ended("an item is not closed")
 		}
 	}
+}
+
+// keptOfLarge is how much is kept of an item above maxItem, in bytes.
+const keptOfLarge = 64 << 10
+
+// skip finds the end of an object or a list of which maxItem bytes have been scanned, and
+// consumes all before the bytes that hold it.
+func (c *cutter) skip(w *window) (beginning []byte, n int, err error) {
+	b := w.bytes()
+	open, beginning := b[0], bytes.Clone(b[:keptOfLarge])
+	for {
+		c.forget(w)
+		if !w.ensure(c.pos + 1) {
+			return nil, 0, w.ended("an item is not closed")
+		}
+		b = w.bytes()
+		n, ok := c.container(b)
+		if ok && !c.closes(open, b[n-1]) {
+			return nil, 0, w.foreign("brackets do not match")
+		}
+		if ok {
+			return beginning, n, nil
+		}
+	}
+}
+
+// forget consumes what has been scanned, but for what says whether a quote that
+// comes next is escaped.
+func (c *cutter) forget(w *window) {
+	b := w.bytes()[:c.pos]
+	backslashes := 0
+	for backslashes < len(b) && b[len(b)-1-backslashes] == '\\' {
+		backslashes++
+	}
+	keep := 1 + backslashes%2
+	b[len(b)-keep] = ' '
+	w.start += len(b) - keep
+	c.pos = keep
 }
 
 // scan looks at b, which starts with the value's first byte and has grown
@@ -128,12 +171,12 @@ func (c *cutter) scalar(b []byte) (n int, ok bool) {
 }
 
 // closes reports whether the last byte closes what the first one opened.
-func (c *cutter) closes(b []byte, n int) bool {
-	switch b[0] {
+func (c *cutter) closes(first, last byte) bool {
+	switch first {
 	case '{':
-		return b[n-1] == '}'
+		return last == '}'
 	case '[':
-		return b[n-1] == ']'
+		return last == ']'
 	default:
 		return true
 	}
@@ -148,12 +191,15 @@ func cutObject(w *window) ([]byte, error) {
 	if first != '{' {
 		return nil, w.foreign("not a JSON object")
 	}
-	item, err := cut(w)
+	item, n, err := cut(w)
 	if err != nil {
 		return nil, err
 	}
+	if n > maxItem || len(item) < n {
+		return nil, fmt.Errorf("%w: an object of more than %d bytes", ErrTooLarge, maxItem)
+	}
 	object := bytes.Clone(item) // trailer may move the window
-	w.start += len(item)
+	w.start += n
 	if err := w.trailer(); err != nil {
 		return nil, err
 	}

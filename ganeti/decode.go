@@ -27,6 +27,7 @@ const (
 
 var (
 	errTooLong = fmt.Errorf("a text of more than %d bytes", maxText)
+	errLarge   = fmt.Errorf("an object of more than %d MiB, the beginning of which is kept", maxItem>>20)
 	errTooMany = fmt.Errorf("a list of more than %d texts", maxTexts)
 )
 
@@ -42,13 +43,22 @@ func decode[T any](raw []byte) (T, error) {
 	wire, err := unmarshal[T](raw)
 	var syntax *jsontext.SyntacticError
 	if errors.As(err, &syntax) || mayBeDeep(raw) {
-		repaired, bad := repair(raw)
-		if bad != nil {
-			return wire, bad
+		var repaired []byte
+		if repaired, err = repair(raw); err == nil {
+			wire, err = unmarshal[T](repaired)
 		}
-		wire, err = unmarshal[T](repaired)
+	}
+	if err != nil && isBeginning(raw) {
+		err = errLarge
 	}
 	return wire, fieldError(err)
+}
+
+// isBeginning says whether an item is what was kept of one that is too large.
+func isBeginning(raw []byte) bool {
+	var c cutter
+	_, closed := c.scan(raw)
+	return !closed && len(raw) == keptOfLarge
 }
 
 func unmarshal[T any](raw []byte) (T, error) {

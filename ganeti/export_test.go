@@ -31,12 +31,12 @@ func CutAll(b []byte) int {
 	w.start = 1
 	n := 0
 	for {
-		item, err := cut(w)
+		_, length, err := cut(w)
 		if err != nil {
 			return n
 		}
 		n++
-		w.start += len(item)
+		w.start += length
 		if next, ok := w.peek(); !ok || next == ']' {
 			return n
 		}

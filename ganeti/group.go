@@ -42,7 +42,7 @@ func DecodeGroup(raw []byte) (Group, error) {
 		UUID:        w.UUID.text,
 		Name:        w.Name.text,
 		AllocPolicy: string(w.AllocPolicy),
-		NodeCount:   w.NodeCount.pointer(),
+		NodeCount:   w.NodeCount.amount(),
 		Nodes:       w.Nodes,
 		Tags:        w.Tags,
 		SerialNo:    w.SerialNo.pointer(),

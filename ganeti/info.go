@@ -18,29 +18,31 @@ type Info struct {
 
 type infoWire struct {
 	UUID              identity `json:"uuid"`
-	Name              identity `json:"name"`
-	SoftwareVersion   text     `json:"software_version"`
-	Master            text     `json:"master"`
-	DefaultHypervisor text     `json:"default_hypervisor"`
-	Hypervisors       texts    `json:"enabled_hypervisors"`
-	Tags              texts    `json:"tags"`
+	Name              cutText  `json:"name"`
+	SoftwareVersion   cutText  `json:"software_version"`
+	Master            cutText  `json:"master"`
+	DefaultHypervisor cutText  `json:"default_hypervisor"`
+	Hypervisors       cutTexts `json:"enabled_hypervisors"`
+	Tags              cutTexts `json:"tags"`
 	CTime             moment   `json:"ctime"`
 	MTime             moment   `json:"mtime"`
 }
 
-// DecodeInfo reads the answer of /2/info; see [DecodeInstance] for when it
-// fails.
+// DecodeInfo reads the answer of /2/info. It fails only for one that is no
+// JSON object or whose uuid is not a proper string: without its info a cluster
+// is not refreshed at all, so that a text which is too long for a column is cut,
+// and a list that is too long ends early.
 func DecodeInfo(raw []byte) (Info, error) {
 	w, err := decode[infoWire](raw)
 	if err != nil {
 		return Info{}, err
 	}
-	if err := checkIdentity(&w.UUID, &w.Name); err != nil {
+	if err := w.UUID.check("uuid", maxUUID); err != nil {
 		return Info{}, err
 	}
 	return Info{
 		UUID:              w.UUID.text,
-		Name:              w.Name.text,
+		Name:              string(w.Name),
 		SoftwareVersion:   string(w.SoftwareVersion),
 		Master:            string(w.Master),
 		DefaultHypervisor: string(w.DefaultHypervisor),

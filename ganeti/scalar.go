@@ -81,6 +81,49 @@ func (l *texts) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
+// cutText is a text that is cut where it becomes too long for a column.
+type cutText string
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (t *cutText) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*t = ""
+	tok, kind, err := readScalar(dec)
+	if err != nil || kind == 'n' {
+		return err
+	}
+	*t = cutText(shorten(storableText(tok.String()), maxText))
+	return nil
+}
+
+// cutTexts is a list of texts, each as a cutText, that ends where it becomes
+// too long.
+type cutTexts []string
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (l *cutTexts) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*l = nil
+	if kind := dec.PeekKind(); kind != '[' {
+		var one cutText
+		if err := one.UnmarshalJSONFrom(dec); err != nil || one == "" {
+			return err
+		}
+		*l = cutTexts{string(one)}
+		return nil
+	}
+	list := cutTexts{}
+	err := readArrayOf(dec, func() error {
+		if len(list) == maxTexts {
+			return dec.SkipValue()
+		}
+		var t cutText
+		err := t.UnmarshalJSONFrom(dec)
+		list = append(list, string(t))
+		return err
+	})
+	*l = list
+	return err
+}
+
 // readArrayOf consumes an array, calling element before each element.
 func readArrayOf(dec *jsontext.Decoder, element func() error) error {
 	if _, err := dec.ReadToken(); err != nil {
@@ -131,6 +174,19 @@ func (n integer) pointer() *int64 {
 	return &n.value
 }
 
+// maxAmount bounds what is added up over all objects, as MiB an exbibyte: a
+// million of them still fit a column.
+const maxAmount = 1 << 40
+
+// amount is a number that sums are made of. One beyond any that could be true
+// is unknown, since it would make the sums of all others fail.
+func (n integer) amount() *int64 {
+	if n.value > maxAmount || n.value < -maxAmount {
+		return nil
+	}
+	return n.pointer()
+}
+
 // integers is a list of whole numbers; unknown elements read as 0 and make
 // the list incomplete.
 type integers struct {
@@ -154,14 +210,14 @@ func (l *integers) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	})
 }
 
-// sum returns nil unless every element is known and makes sense.
+// sum returns nil unless every element is known, and they make sense together.
 func (l *integers) sum() *int64 {
 	if !l.complete {
 		return nil
 	}
 	var sum int64
 	for _, v := range l.values {
-		if v < 0 || sum > math.MaxInt64-v {
+		if v < 0 || v > maxAmount-sum {
 			return nil
 		}
 		sum += v

@@ -18,6 +18,20 @@ func Storable(raw []byte) ([]byte, error) { return rewrite(raw, true, nil) }
 // repair is Storable without the redaction.
 func repair(raw []byte) ([]byte, error) { return rewrite(raw, false, nil) }
 
+// flatten replaces by null what nests too deep, in an object without which
+// nothing else can be read. It is raw itself when there is nothing, or no JSON.
+func flatten(raw []byte) []byte {
+	if !mayBeDeep(raw) {
+		return raw
+	}
+	w := rewriter{in: raw, shallow: true}
+	flat, err := w.all()
+	if err != nil || w.edits == 0 {
+		return raw
+	}
+	return flat
+}
+
 func rewrite(raw []byte, redact bool, list *Redactor) ([]byte, error) {
 	w := rewriter{in: raw, redact: redact, list: list}
 	return w.all()
@@ -50,6 +64,8 @@ type rewriter struct {
 	params bool
 	// field is set for the fields of an entry of changes.
 	field *field
+	// shallow has what nests too deep replaced by null instead of being an error.
+	shallow bool
 	// cut is where the outermost hidden value begins whose end was not found; 0 if there is none.
 	cut int
 
@@ -91,7 +107,7 @@ func (w *rewriter) value(depth int) error {
 	switch b := w.peek(); b {
 	case '{', '[':
 		if depth > maxDepth {
-			return w.errorf("nested more than %d deep", maxDepth)
+			return w.deep()
 		}
 		if b == '{' {
 			return w.object(depth)
@@ -115,6 +131,21 @@ func (w *rewriter) value(depth int) error {
 	default:
 		return w.number()
 	}
+}
+
+// deep is what becomes of a value that nests too deep.
+func (w *rewriter) deep() error {
+	if !w.shallow {
+		return w.errorf("nested more than %d deep", maxDepth)
+	}
+	var c cutter
+	n, ok := c.scan(w.in[w.pos:])
+	if !ok || !c.closes(w.in[w.pos], w.in[w.pos+n-1]) {
+		return w.errorf("brackets do not match")
+	}
+	w.edit(w.pos, w.pos+n, "null")
+	w.pos += n
+	return nil
 }
 
 func (w *rewriter) word(word string) error {

@@ -67,12 +67,12 @@ func readItem(w *window, m *matcher) error {
 			return nil
 		}
 	}
-	item, err := cut(w)
+	item, n, err := cut(w)
 	if err != nil {
 		return err
 	}
 	m.offer(item)
-	w.start += len(item)
+	w.start += n
 	return nil
 }
 

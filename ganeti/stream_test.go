@@ -96,7 +96,29 @@ func TestReadArray_ItemLimit(t *testing.T) {
 	big := `"` + strings.Repeat("x", 16<<20) + `"`
 	_, err := ganeti.ReadArray(strings.NewReader("["+big+"]"), nil, 1<<30, nil)
 	if !errors.Is(err, ganeti.ErrTooLarge) {
-		t.Errorf("an item of more than 16 MiB: got %v, want ErrTooLarge", err)
+		t.Errorf("a text of more than 16 MiB where an item belongs: got %v, want ErrTooLarge", err)
+	}
+	for _, large := range []string{
+		"{\"uuid\": \"u\", \"x\": " + big + "}", `{"x": "` + strings.Repeat(`\\`, 9<<20) + `", "y": "\""}`, `{"x": "` + strings.Repeat(`\"`, 9<<20) + `"}`,
+		"[" + strings.Repeat("[", 17<<20) + strings.Repeat("]", 17<<20) + "]", `{"x": "` + strings.Repeat("a", 16<<20-9) + `\\"}`,
+	} {
+		d, err := ganeti.ReadArray(strings.NewReader(`[{"a": 1},`+large+`, {"b": "\\"}]`), nil, 1<<30, nil)
+		if err != nil || d.Changed() != 3 {
+			t.Fatalf("%.20s…: %v", large, err)
+		}
+		var items []string
+		for _, item := range d.Each() {
+			items = append(items, string(item))
+		}
+		if items[0] != `{"a": 1}` || items[2] != `{"b": "\\"}` || len(items[1]) != 64<<10 || !strings.HasPrefix(large, items[1]) {
+			t.Errorf("%.20s…: the neighbours are %q and %q, and %d bytes are kept of it", large, items[0], items[2], len(items[1]))
+		}
+		if _, err := ganeti.ReadArray(strings.NewReader(`[{"a": 1},`+large[:len(large)-1]), nil, 1<<30, nil); !errors.Is(err, ganeti.ErrTruncated) {
+			t.Errorf("%.20s… without its end: %v", large, err)
+		}
+		if _, err := ganeti.ReadArray(strings.NewReader(`[`+large+`]`), nil, 18<<20, nil); !errors.Is(err, ganeti.ErrTooLarge) && len(large) > 18<<20 {
+			t.Errorf("%.20s… above the limit of the answer: %v", large, err)
+		}
 	}
 	fits := big[:16<<20-1] + `"`
 	d, err := ganeti.ReadArray(strings.NewReader("["+fits+","+fits+"]"), nil, 1<<30, nil)

@@ -11,6 +11,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -64,9 +65,10 @@ func JSON(doc []byte) []byte {
 }
 
 // Writer passes text on with everything in it made visible but line feeds and tabs. It is for whole streams, JSON or not,
-// and not safe for concurrent use.
+// and safe for concurrent use.
 type Writer struct {
-	w io.Writer
+	w  io.Writer
+	mu sync.Mutex
 	// half is the beginning of a character whose end has not been written yet.
 	half []byte
 }
@@ -79,6 +81,8 @@ func (w *Writer) Unwrap() io.Writer { return w.w }
 
 // Write implements [io.Writer]. It reports p as written or not at all.
 func (w *Writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	text := p
 	if len(w.half) > 0 {
 		text = slices.Concat(w.half, p)

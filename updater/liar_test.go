@@ -100,7 +100,7 @@ func newLiar(t *testing.T, vms int) *liar {
 // learn asks a simulated cluster for every answer.
 func (l *liar) learn(t *testing.T, vms int) {
 	t.Helper()
-	s, err := rapisim.NewServer(rapisim.NewCluster(rapisim.Options{Name: "prod.example", Seed: 7, VMs: vms, Nodes: 3, Username: "gwm", Password: password}))
+	s, err := rapisim.NewServer(rapisim.NewCluster(rapisim.Options{Name: "prod.example", Seed: 7, VMs: vms, Nodes: 3, Networks: 1, Jobs: 2, Username: "gwm", Password: password}))
 	must(t, err)
 	defer s.Close()
 	c, err := ganeti.New(ganeti.Settings{URL: s.URL(), Username: "gwm", Password: password, TLS: ganeti.TLS{PinSHA256: s.Pin()}})

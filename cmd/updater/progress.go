@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/progress"
+
+	"ganeticache/printable"
 )
 
 // maxBars is how many clusters get a bar of their own; more of them share one, or they would fill the screen.
@@ -35,7 +37,7 @@ func newProgress(out io.Writer, clusters []string) *refreshProgress {
 		w.AppendTracker(p.all)
 	} else {
 		for _, name := range clusters {
-			t := &progress.Tracker{Message: name, Total: 1}
+			t := &progress.Tracker{Message: printable.Text(name), Total: 1}
 			p.trackers[name] = t
 			w.AppendTracker(t)
 		}
