@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -74,6 +75,8 @@ func (s *Store) backfillParts() []backfillPart {
 type backfilled struct {
 	mu   sync.Mutex
 	done map[string]bool
+	// begun says that the empty tables were looked for, all that nothing is left.
+	begun, all atomic.Bool
 }
 
 func (b *backfilled) has(part string) bool {
@@ -96,8 +99,11 @@ func (b *backfilled) add(part string) {
 // says the same as before. One process at a time does it; rows that a refresh has locked are waited for half a second at
 // most, then the step is Busy.
 func (s *Store) Backfill(ctx context.Context) (BackfillStep, error) {
-	if s.remake == nil {
+	if s.remake == nil || s.backfilled.all.Load() {
 		return BackfillStep{Done: true}, nil
+	}
+	if err := s.skipEmpty(ctx); err != nil {
+		return BackfillStep{}, err
 	}
 	for _, part := range s.backfillParts() {
 		if s.backfilled.has(part.table) {
@@ -117,7 +123,30 @@ func (s *Store) Backfill(ctx context.Context) (BackfillStep, error) {
 	if err := s.d.endWipe(ctx, s.writer); err != nil {
 		return BackfillStep{}, fmt.Errorf("removing what rows were from the database file: %w", err)
 	}
+	s.backfilled.all.Store(true)
 	return BackfillStep{Done: true}, nil
+}
+
+// skipEmpty notes, once, that tables without rows have none of an earlier version: what comes into them is of today.
+func (s *Store) skipEmpty(ctx context.Context) error {
+	if s.backfilled.begun.Load() {
+		return nil
+	}
+	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
+		for _, part := range s.backfillParts() {
+			_, err := x.exec(ctx, "INSERT INTO backfills (name, part, done_at) SELECT ?, ?, "+x.d.clock+" WHERE NOT EXISTS (SELECT 1 FROM "+
+				part.table+") ON CONFLICT DO NOTHING", s.remake.Name(), part.table)
+			if err != nil {
+				return fmt.Errorf("noting that %s needs no work: %w", part.table, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.backfilled.begun.Store(true)
+	return nil
 }
 
 // backfill does one batch; ended says that the part is through.

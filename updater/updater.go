@@ -238,6 +238,12 @@ func New(ctx context.Context, o Options) (*Updater, error) {
 	if err := u.Reload(ctx, o.Clusters); err != nil {
 		return nil, err
 	}
+	if o.Backfill != nil && !o.DryRun {
+		// Before anything is stored: what is empty now has nothing of earlier versions.
+		if _, err := o.Backfill(ctx); err != nil {
+			u.log.Warn("looking for rows of earlier versions failed; it is tried again", zap.Error(err))
+		}
+	}
 	return u, nil
 }
 
