@@ -708,6 +708,14 @@ COMMENT ON COLUMN backfills.last_id IS 'rows up to this id are done';
 
 INSERT INTO ganeti_cache_schema (version_id, is_applied) VALUES (11, true);
 
+-- 0013_uuid.sql
+
+-- Each refresh asks whether another cluster has the uuid. What an attempt that was broken off left is dropped first.
+DROP INDEX IF EXISTS clusters_uuid;
+CREATE INDEX clusters_uuid ON clusters (uuid);
+
+INSERT INTO ganeti_cache_schema (version_id, is_applied) VALUES (13, true);
+
 -- 0014_usage.sql
 
 -- What is allocated: the disks of all VMs, since a stopped VM keeps its own; memory and CPUs of those that run, and of those
@@ -743,5 +751,20 @@ CROSS JOIN LATERAL (
 COMMENT ON VIEW cluster_usage IS 'memory, disk and CPUs per cluster: total, free, allocated (disks of all VMs; memory and CPUs of running ones and of those whose node is down); cpus_free below 0 is over-commitment';
 
 INSERT INTO ganeti_cache_schema (version_id, is_applied) VALUES (14, true);
+
+-- 0015_names.sql
+
+ALTER TABLE clusters ADD COLUMN allow_duplicate BOOLEAN NOT NULL DEFAULT FALSE;
+COMMENT ON COLUMN clusters.allow_duplicate IS 'true: refreshed although another row has the same uuid; otherwise the name that came second is refused';
+
+-- A configuration that still has the name of before leads to the same row.
+CREATE TABLE cluster_former_names (
+    name       TEXT PRIMARY KEY CHECK (name <> ''),
+    cluster_id BIGINT NOT NULL REFERENCES clusters (id) ON DELETE CASCADE,
+    renamed_at TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE cluster_former_names IS 'names that clusters had before updater clusters rename';
+
+INSERT INTO ganeti_cache_schema (version_id, is_applied) VALUES (15, true);
 
 COMMIT;

@@ -11,8 +11,8 @@ import (
 // Cluster is one Ganeti cluster. After Load its schedules, timeouts and limits are the effective ones: its own where it
 // has any, else those of the configuration.
 type Cluster struct {
-	// Name is the cluster's name in the database, logs and metrics. It must be unique and should never change: another
-	// name is another cluster, and the old one's rows are frozen.
+	// Name is the cluster's name in the database, logs and metrics. It must be unique. A new name needs `updater clusters
+	// rename` as well: without it, it is another cluster, and the old one's rows are frozen.
 	Name string `koanf:"name"`
 	// RAPI is the address of the cluster's remote API, https://HOST[:PORT]; the port defaults to 5080. Several addresses are
 	// separated by commas: see ganeti.Settings.
@@ -38,6 +38,9 @@ type Cluster struct {
 	MaxBody int64 `koanf:"max_body"`
 	// Enabled says whether the cluster is refreshed. Default true. A disabled one freezes: its rows stay as they are.
 	Enabled bool `koanf:"enabled"`
+	// AllowDuplicate says that the Ganeti cluster may be cached under another name as well. Default false: the name that
+	// comes second is refused.
+	AllowDuplicate bool `koanf:"allow_duplicate"`
 	// Stored says that the cluster is kept in the database; see Config.Adopt.
 	Stored bool `koanf:"-"`
 

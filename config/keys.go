@@ -104,7 +104,7 @@ func keys() []Key {
 func clusterKeys() []Key {
 	list := []Key{
 		key("name", "name", "", parseName,
-			"The cluster's name in the database, logs and metrics: letters, digits, `.`, `_` and `-`. Needed and unique. Never change it: another name is another cluster, and the old one's rows freeze."),
+			"The cluster's name in the database, logs and metrics: letters, digits, `.`, `_` and `-`. Needed and unique. To change it, run `updater clusters rename OLD NEW` as well (docs/operate.md): otherwise the new name is another cluster, which is refused while the rows of the old one are there."),
 		key("rapi", "address or list", "", parseRAPI,
 			"The address of the cluster's remote API, `https://HOST[:PORT]`, or a list of addresses for a cluster whose master may move; in a variable or a flag they are separated by commas. Needed. The port is 5080 unless given. The first is asked first, afterwards the one that served last; the next is tried when one cannot be reached, fails the TLS check, or is not the master.").listOf("address"),
 		key("username", "text", "", parseNeeded,
@@ -127,6 +127,8 @@ func clusterKeys() []Key {
 			"Overrides `schedule` for this cluster's VMs and nodes.").inherits("the value of `schedule`"),
 		key("enabled", "boolean", "true", parseBool,
 			"Whether the cluster is refreshed. A disabled one freezes: its rows stay as they are and show their age."),
+		key("allow_duplicate", "boolean", "false", parseBool,
+			"Whether this cluster may have the uuid of another one that is cached, as a restored copy has. Otherwise the name that comes second is refused (`duplicate_cluster`): one Ganeti cluster under two names would be there twice, with all its VMs."),
 	}
 	for _, kind := range []string{"vm", "node", "group", "network", "job"} {
 		list = append(list, key("schedules."+kind, "schedule or off", "", parseScheduleOrOff,

@@ -31,7 +31,8 @@ func other(tb testing.TB, k config.Key) string {
 		"clusters[].name": "other", "clusters[].rapi": "https://other", "clusters[].username": "other", "clusters[].password_file": "/other",
 		"clusters[].password_env": "OTHER", "clusters[].tls.pin_sha256": pin, "clusters[].tls.ca_file": "/dev/null",
 		"clusters[].tls.server_name": "other", "clusters[].tls.insecure_skip_verify": "true", "clusters[].tls.min_version": "1.1", "redact": "license_key, *_pin", "api.hosts": "cache.example.org, db1",
-		"clusters[].enabled": "false",
+		"clusters[].enabled":         "false",
+		"clusters[].allow_duplicate": "true",
 	}
 	byType := map[string]string{"schedule": "@daily", "schedule or off": "@weekly", "number": "7", "duration": "7s", "duration or off": "7d", "size": "7MiB", "share or off": "35%"}
 	if text, found := byPath[k.Path]; found {
@@ -110,7 +111,8 @@ func placeholder(k config.Key) string {
 		"clusters[].name": "x", "clusters[].rapi": "https://x", "clusters[].username": "x", "clusters[].password_file": "/x",
 		"clusters[].password_env": "X", "clusters[].tls.pin_sha256": strings.Repeat("0", 64), "clusters[].tls.ca_file": "/dev/zero",
 		"clusters[].tls.server_name": "x", "password_dir": "/x", "clusters[].tls.insecure_skip_verify": "false", "clusters[].tls.min_version": "1.3", "redact": "x", "api.hosts": "x",
-		"clusters[].enabled": "true",
+		"clusters[].enabled":         "true",
+		"clusters[].allow_duplicate": "false",
 	}
 	byType := map[string]string{"schedule": "@hourly", "schedule or off": "@hourly", "number": "6", "duration": "6s", "duration or off": "off", "size": "6MiB", "share or off": "off"}
 	if text, found := byPath[k.Path]; found {
@@ -130,7 +132,7 @@ func strip(c *config.Config) any {
 	}}
 	for _, cl := range c.Clusters {
 		p.B = append(p.B, fmt.Sprint(cl.Name, cl.RAPI, cl.Username, cl.PasswordFile, cl.PasswordEnv, cl.TLS, cl.Schedule, cl.Schedules,
-			cl.RefreshBudget, cl.Timeouts, cl.MaxBody, cl.Enabled))
+			cl.RefreshBudget, cl.Timeouts, cl.MaxBody, cl.Enabled, cl.AllowDuplicate))
 	}
 	return p
 }

@@ -180,6 +180,12 @@ func parseRAPI(text string) (any, error) {
 	return text, nil
 }
 
+// CheckName says whether something may be the name of a cluster.
+func CheckName(name string) error {
+	_, err := parseName(name)
+	return err
+}
+
 // parseName keeps names to what is safe in a shell, an address, a metric's label and a file name.
 func parseName(text string) (any, error) {
 	if !regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$`).MatchString(text) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"ganeticache/ganeti"
@@ -94,8 +95,15 @@ func sharedAddress(seen map[ganeti.Address]string, cl Cluster) []string {
 	}
 	var w []string
 	for _, a := range addresses {
-		if other, twice := seen[a]; twice && len(w) == 0 {
+		a.Host = strings.TrimSuffix(strings.ToLower(a.Host), ".")
+		other, twice := seen[a]
+		switch {
+		case !twice || len(w) > 0:
+		case cl.AllowDuplicate:
 			w = append(w, fmt.Sprintf("clusters %s and %s have the same address; every VM of it will be cached twice", other, cl.Name))
+		default:
+			w = append(w, fmt.Sprintf("clusters %s and %s have the same address; a Ganeti cluster is cached under one name, and refused under "+
+				"another one", other, cl.Name))
 		}
 		seen[a] = cl.Name
 	}

@@ -35,10 +35,13 @@ func TestConfig_Warnings(t *testing.T) {
 				"can read the password and forge the answers; use tls.pin_sha256, which `updater trust` prints",
 		}},
 		{"same address", good + "  - {name: copy, rapi: 'https://RAPI:5080/'}\n", 0o600, config.Options{}, []string{
+			"clusters prod and copy have the same address; a Ganeti cluster is cached under one name, and refused under another one",
+		}},
+		{"same address, spelled otherwise", good + "  - {name: copy, rapi: 'https://rapi.:5080/', allow_duplicate: true}\n", 0o600, config.Options{}, []string{
 			"clusters prod and copy have the same address; every VM of it will be cached twice",
 		}},
 		{"same address among several", good + "  - {name: copy, rapi: ['https://other', 'https://RAPI:5080/', 'https://third']}\n", 0o600, config.Options{}, []string{
-			"clusters prod and copy have the same address; every VM of it will be cached twice",
+			"clusters prod and copy have the same address; a Ganeti cluster is cached under one name, and refused under another one",
 		}},
 		{"hasty", "schedule: '@every 2s'\n" + good, 0o600, config.Options{}, []string{
 			`schedule: "@every 2s" asks RAPI more often than every 5s, and it serves 20 clients at most`,

@@ -13,7 +13,7 @@ import (
 // is applied, refreshed_at stays what it was and the decision's error is stored in freshness.
 //
 // ErrConflict: another generation than the snapshot's is on record, or a newer snapshot was applied. ErrDisabled,
-// ErrNotFound, ErrLeaseLost: nothing is written either.
+// ErrNotFound, ErrLeaseLost, ErrDuplicateCluster: nothing is written either.
 func (s *Store) Apply(ctx context.Context, snap Snapshot) (Outcome, error) {
 	t, err := s.tableOf(snap.Kind)
 	if err != nil {
@@ -161,6 +161,9 @@ func (a *applier) lock(ctx context.Context) error {
 	var err error
 	k := kindLock{clusterID: a.snap.ClusterID, kind: a.snap.Kind, lease: a.snap.Lease, table: a.t.name}
 	if a.locked, err = lockKind(ctx, a.x, k); err != nil {
+		return err
+	}
+	if err := a.locked.single(); err != nil {
 		return err
 	}
 	if a.locked.Generation != a.snap.Generation {

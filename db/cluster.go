@@ -3,7 +3,6 @@ package db
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -35,6 +34,10 @@ type Cluster struct {
 	ObservedAt *time.Time `db:"observed_at" json:"observed_at"`
 	// Ticket is that of the request which showed the info.
 	Ticket int64 `db:"ticket" json:"-"`
+	// AllowDuplicate says that another row may have the same UUID; see [Store.ApplyInfo].
+	AllowDuplicate bool `db:"allow_duplicate" json:"allow_duplicate"`
+	// Listed is the name by which SyncClusters was told of the cluster, where that is not, or not any more, its Name.
+	Listed string `db:"-" json:"-"`
 }
 
 // RAPIAddress is a host and a port of a cluster's RAPI.
@@ -47,6 +50,8 @@ type RAPIAddress struct {
 // empty CredentialsHash means that it is not known now: the one on record stays.
 type ClusterSettings struct {
 	Name string
+	// ID is the row's where the caller knows it, so that one that was renamed since stays the same; 0 where it does not.
+	ID int64
 	// RAPIHost and RAPIPort are the preferred address, RAPIOthers the cluster's other ones: where one of those is on
 	// record, because it served last, it stays.
 	RAPIHost        string
@@ -57,17 +62,19 @@ type ClusterSettings struct {
 	// Stored says that the settings are those of a cluster kept in the database: it is neither added nor enabled by being
 	// listed, and whoever removes or disables it in the meantime has the last word.
 	Stored bool
+	// AllowDuplicate is as in Cluster. That of a stored cluster is its row's.
+	AllowDuplicate bool
 }
 
 // has says whether the row holds the settings.
 func (c *Cluster) has(s ClusterSettings) bool {
 	return c.RAPIHost == s.RAPIHost && c.RAPIPort == s.RAPIPort && c.RAPIUsername == s.RAPIUsername &&
-		c.CredentialsHash == s.CredentialsHash
+		c.CredentialsHash == s.CredentialsHash && (s.Stored || c.AllowDuplicate == s.AllowDuplicate)
 }
 
 const selectClusters = `
 SELECT id, name, uuid, rapi_host, rapi_port, rapi_username, credentials_hash, enabled, source, ganeti_name,
-       software_version, master_node, tags, info, digest, digest_seed, observed_at, ticket
+       software_version, master_node, tags, info, digest, digest_seed, observed_at, ticket, allow_duplicate
 FROM clusters`
 
 // Clusters returns every cluster, disabled ones included, by name.
@@ -80,121 +87,6 @@ func (s *Store) Clusters(ctx context.Context) ([]Cluster, error) {
 		cleanField(&clusters[i].ObservedAt)
 	}
 	return clusters, nil
-}
-
-const insertCluster = `
-INSERT INTO clusters (name, rapi_host, rapi_port, rapi_username, credentials_hash, digest_seed) VALUES (?, ?, ?, ?, ?, ?)
--- another replica may have been first
-ON CONFLICT (name) DO UPDATE SET rapi_host = excluded.rapi_host, rapi_port = excluded.rapi_port,
-    rapi_username = excluded.rapi_username, credentials_hash = excluded.credentials_hash, enabled = true
-WHERE clusters.source = '` + SourceConfig + `'`
-
-const updateCluster = `
-UPDATE clusters SET rapi_host = ?, rapi_port = ?, rapi_username = ?, credentials_hash = ?, enabled = true WHERE id = ?`
-
-const updateStored = "UPDATE clusters SET rapi_host = ?, rapi_port = ?, credentials_hash = ? WHERE id = ?"
-
-// SyncClusters makes the table hold the clusters of the configuration, matched by name, and returns them in the order
-// given. Only what differs is written. Clusters that are no longer listed are disabled, nothing of them is removed;
-// listed again, they go on with the same rows. Those kept in the database stay as they are, listed (ClusterSettings.Stored)
-// or not, but for the columns that follow from their settings; one that is gone is missing in the result. A name of the
-// configuration that is kept in the database as well is ErrTwoSources.
-func (s *Store) SyncClusters(ctx context.Context, settings []ClusterSettings) ([]Cluster, error) {
-	return s.syncClusters(ctx, settings, true)
-}
-
-// UpsertClusters is SyncClusters for callers that know only some of the clusters: the others stay as they are.
-func (s *Store) UpsertClusters(ctx context.Context, settings []ClusterSettings) ([]Cluster, error) {
-	return s.syncClusters(ctx, settings, false)
-}
-
-func (s *Store) syncClusters(ctx context.Context, settings []ClusterSettings, disableOthers bool) ([]Cluster, error) {
-	listed := make(map[string]bool)
-	for _, c := range settings {
-		if listed[c.Name] {
-			return nil, fmt.Errorf("cluster %q is listed twice", c.Name)
-		}
-		listed[c.Name] = true
-	}
-	var synced []Cluster
-	err := s.inTx(ctx, func(ctx context.Context, x *txn) error {
-		known, err := clustersByName(ctx, x)
-		if err != nil {
-			return err
-		}
-		for _, c := range settings {
-			if err := syncCluster(ctx, x, known, c); err != nil {
-				return fmt.Errorf("writing cluster %q: %w", c.Name, err)
-			}
-		}
-		for _, c := range known {
-			if listed[c.Name] || !c.Enabled || !disableOthers || c.Source == SourceDatabase {
-				continue
-			}
-			if _, err := x.exec(ctx, "UPDATE clusters SET enabled = false WHERE id = ?", c.ID); err != nil {
-				return fmt.Errorf("disabling cluster %q: %w", c.Name, err)
-			}
-		}
-		if known, err = clustersByName(ctx, x); err != nil {
-			return err
-		}
-		synced = nil
-		for _, c := range settings {
-			row, ok := known[c.Name]
-			if ok && row.Source == SourceDatabase && !c.Stored {
-				return fmt.Errorf("cluster %q: %w", c.Name, ErrTwoSources)
-			}
-			if ok {
-				synced = append(synced, row)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("bringing the clusters up to date: %w", err)
-	}
-	return synced, nil
-}
-
-// newDigestSeed draws a seed that nobody can guess; math/rand/v2's source is ChaCha8, seeded by the system.
-func newDigestSeed() int64 { return int64(rand.Uint64()) } //nolint:gosec // G115: all 64 bits are wanted
-
-func clustersByName(ctx context.Context, x *txn) (map[string]Cluster, error) {
-	var clusters []Cluster
-	if err := x.all(ctx, &clusters, selectClusters+" ORDER BY id"+x.d.forUpdate); err != nil {
-		return nil, fmt.Errorf("reading the clusters: %w", err)
-	}
-	byName := make(map[string]Cluster, len(clusters))
-	for _, c := range clusters {
-		cleanField(&c.ObservedAt)
-		byName[c.Name] = c
-	}
-	return byName, nil
-}
-
-func syncCluster(ctx context.Context, x *txn, known map[string]Cluster, c ClusterSettings) error {
-	old, ok := known[c.Name]
-	if c.CredentialsHash == "" {
-		c.CredentialsHash = old.CredentialsHash
-	}
-	if ok && slices.Contains(c.RAPIOthers, RAPIAddress{old.RAPIHost, old.RAPIPort}) {
-		c.RAPIHost, c.RAPIPort = old.RAPIHost, old.RAPIPort
-	}
-	var err error
-	switch {
-	case ok && old.Source == SourceDatabase && !c.Stored:
-		// syncClusters says so
-	case c.Stored:
-		// An address that cannot be read is no reason to forget the last one.
-		if ok && old.Source == SourceDatabase && !old.has(c) && c.RAPIPort != 0 {
-			_, err = x.exec(ctx, updateStored, c.RAPIHost, c.RAPIPort, c.CredentialsHash, old.ID)
-		}
-	case !ok:
-		_, err = x.exec(ctx, insertCluster, c.Name, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash, newDigestSeed())
-	case !old.has(c) || !old.Enabled:
-		_, err = x.exec(ctx, updateCluster, c.RAPIHost, c.RAPIPort, c.RAPIUsername, c.CredentialsHash, old.ID)
-	}
-	return err
 }
 
 // SetServing records the address at which a cluster's RAPI serves now, so that readers of the row reach the master. It

@@ -17,12 +17,13 @@ ON CONFLICT (name) DO UPDATE SET source = excluded.source, enabled = excluded.en
 const writeStored = `
 UPDATE clusters
 SET rapi_url = ?, rapi_username = ?, password_sealed = ?, password_file = ?, settings_sealed = ?, tls_pin_sha256 = ?,
-    tls_ca_file = ?, tls_server_name = ?, tls_insecure = ?, tls_min_version = ?, schedule = ?, credentials_hash = ?
+    tls_ca_file = ?, tls_server_name = ?, tls_insecure = ?, tls_min_version = ?, schedule = ?, allow_duplicate = ?,
+    credentials_hash = ?
 WHERE id = ?`
 
 func (x *txn) writeStored(ctx context.Context, c StoredCluster) error {
 	_, err := x.exec(ctx, writeStored, c.RAPIURL, c.Username, c.PasswordSealed, c.PasswordFile, c.SettingsSealed, c.PinSHA256,
-		c.CAFile, c.ServerName, c.InsecureSkipVerify, c.MinVersion, c.Schedule, c.CredentialsHash, c.ID)
+		c.CAFile, c.ServerName, c.InsecureSkipVerify, c.MinVersion, c.Schedule, c.AllowDuplicate, c.CredentialsHash, c.ID)
 	return err
 }
 

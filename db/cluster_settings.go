@@ -46,6 +46,8 @@ type StoredCluster struct {
 	// Schedule is "" for that of the configuration.
 	Schedule string `db:"schedule"`
 	Enabled  bool   `db:"enabled"`
+	// AllowDuplicate is as in [Cluster].
+	AllowDuplicate bool `db:"allow_duplicate"`
 	// CredentialsHash is what the updater has recorded of the settings that it used last; see [Cluster].
 	CredentialsHash string `db:"credentials_hash"`
 }
@@ -56,7 +58,7 @@ const (
 SELECT id, name, rapi_url, rapi_username, password_sealed, password_file, tls_pin_sha256, tls_ca_file, tls_server_name,
        tls_insecure, schedule, enabled, credentials_hash`
 	fromStored   = " FROM clusters WHERE source = '" + SourceDatabase + "'"
-	selectStored = selectOldStored + ", settings_sealed, tls_min_version" + fromStored
+	selectStored = selectOldStored + ", settings_sealed, tls_min_version, allow_duplicate" + fromStored
 )
 
 // StoredClusters returns the clusters kept in the database, disabled ones included, by name, and the revision to which
@@ -147,7 +149,7 @@ const forgetCluster = `
 UPDATE clusters
 SET source = '` + SourceConfig + `', enabled = false, rapi_url = '', password_sealed = '', password_file = '',
     settings_sealed = '', tls_pin_sha256 = '', tls_ca_file = '', tls_server_name = '', tls_insecure = false,
-    tls_min_version = '', schedule = ''
+    tls_min_version = '', schedule = '', allow_duplicate = false
 WHERE id = ?`
 
 // RemoveCluster forgets the settings of a cluster kept in the database, its password with them; its rows stay, frozen.

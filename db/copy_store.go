@@ -18,7 +18,7 @@ type Copied struct {
 // moment (replicas, reader_leases), or the target makes it itself (the version of the schema, SQLite's vm_terms).
 func copiedTables() []string {
 	return []string{
-		"clusters", "cluster_revision", "freshness", "leases", "virtual_machines", "nodes", "node_groups", "networks", "jobs",
+		"clusters", "cluster_former_names", "cluster_revision", "freshness", "leases", "virtual_machines", "nodes", "node_groups", "networks", "jobs",
 		"permissions", logTable, "changes", "change_epochs", "quarantine", "withheld_removals", "guard_counts",
 		"backfills",
 	}

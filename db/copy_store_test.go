@@ -33,6 +33,7 @@ func fillCopied(t *testing.T, s *db.Store) {
 	infoJSON := `'{"b": [1, "tab\t, quote \\\" and back\\\\slash"], "a": null}'`
 	for _, statement := range []string{
 		"INSERT INTO clusters (id, name, source, password_sealed, rapi_url, tls_insecure) VALUES (40, 'kept', 'database', 'sealed', 'https://k.example.org', true)",
+		"INSERT INTO cluster_former_names (name, cluster_id) VALUES ('before', 40)",
 		"INSERT INTO cluster_revision (revision) VALUES (9)",
 		"INSERT INTO backfills (name, part, last_id, checked) VALUES ('form 1', 'virtual_machines', 250, 250)",
 		"INSERT INTO leases (cluster_id, holder, token) VALUES (40, 'gone', 12)",

@@ -144,8 +144,8 @@ type Touch struct {
 
 // TouchFresh stamps the freshness of kinds whose answers equal the record: one statement for all of them, and nothing
 // else is written. Errors, failures and pending removals are cleared. ErrConflict when the record of a kind has moved on
-// or a newer answer was recorded (the others are stamped then, rightly); ErrDisabled; ErrLeaseLost, when l is not nil
-// and not held any more.
+// or a newer answer was recorded (the others are stamped then, rightly); ErrDisabled; ErrDuplicateCluster; ErrLeaseLost, when
+// l is not nil and not held any more.
 func (s *Store) TouchFresh(ctx context.Context, clusterID int64, l *Lease, touches []Touch) error {
 	if len(touches) == 0 {
 		return nil
@@ -214,6 +214,7 @@ SELECT t.cluster_id, t.kind, t.attempted_at, t.refreshed_at, t.snapshot_at, t.du
        t.next_due_at, t.generation, t.attempt_ticket, t.snapshot_ticket, ` + s.d.cast("?", "bigint") + `
 FROM t JOIN clusters c ON c.id = t.cluster_id AND c.enabled
 WHERE ` + s.d.noSync + held + `
+  AND NOT EXISTS (` + twinOf + `)
 ON CONFLICT (cluster_id, kind) DO UPDATE
 SET attempted_at = excluded.attempted_at, refreshed_at = excluded.refreshed_at, snapshot_at = excluded.snapshot_at,
     duration_ms = excluded.duration_ms, bytes = excluded.bytes, objects = excluded.objects, error = '',
@@ -226,15 +227,20 @@ WHERE freshness.generation = excluded.generation
 }
 
 func (s *Store) whyNotStamped(ctx context.Context, clusterID int64, l *Lease) error {
-	var enabled []bool
-	if err := s.read(ctx, &enabled, "SELECT enabled FROM clusters WHERE id = ?", clusterID); err != nil {
+	var clusters []Cluster
+	if err := s.read(ctx, &clusters, selectClusters+" WHERE id = ?", clusterID); err != nil {
 		return err
 	}
 	switch {
-	case len(enabled) == 0:
+	case len(clusters) == 0:
 		return ErrNotFound
-	case !enabled[0]:
+	case !clusters[0].Enabled:
 		return ErrDisabled
+	}
+	if c := &clusters[0]; c.UUID != "" {
+		if err := s.Twin(ctx, *c, c.UUID); err != nil {
+			return err
+		}
 	}
 	if l == nil {
 		return ErrConflict

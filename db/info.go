@@ -21,6 +21,8 @@ type ClusterInfo struct {
 	Tags                                          List
 	Info                                          JSON
 	Digest                                        [16]byte
+	// AllowDuplicate is as in Cluster, where the row does not say so yet.
+	AllowDuplicate bool
 	// Lease, DryRun and Explain are as in Snapshot.
 	Lease           *Lease
 	DryRun, Explain bool
@@ -34,8 +36,9 @@ SET uuid = ?, ganeti_name = ?, software_version = ?, master_node = ?, tags = ?, 
 WHERE id = ?`
 
 // ApplyInfo stores what a cluster says about itself. The first answer fixes the cluster's uuid; later ones with another
-// uuid give ErrOtherCluster and change nothing. ErrConflict when a newer answer is on record; ErrDisabled, ErrNotFound,
-// ErrLeaseLost.
+// uuid give ErrOtherCluster and change nothing. A uuid that another row has gives a [DuplicateError], unless this row's
+// AllowDuplicate says otherwise: of two names of one Ganeti cluster exactly one gets it, whoever asks at the same time.
+// ErrConflict when a newer answer is on record; ErrDisabled, ErrNotFound, ErrLeaseLost.
 func (s *Store) ApplyInfo(ctx context.Context, in ClusterInfo) (Outcome, error) {
 	in.StartedAt = cleanTime(in.StartedAt)
 	var out Outcome
@@ -69,6 +72,12 @@ func (a *applier) runInfo(ctx context.Context, in *ClusterInfo) error {
 	case newer:
 		return fmt.Errorf("a newer answer was applied: %w", ErrConflict)
 	}
+	if a.locked.UUID == "" {
+		// Before the row, as do those who edit it.
+		if err := lockNames(ctx, a.x); err != nil {
+			return err
+		}
+	}
 	var old Cluster
 	if err := a.x.get(ctx, &old, lockCluster+a.x.d.forUpdate, in.ClusterID); err != nil {
 		return fmt.Errorf("reading the cluster: %w", err)
@@ -76,6 +85,10 @@ func (a *applier) runInfo(ctx context.Context, in *ClusterInfo) error {
 	old.Info = a.modernInfo(old.Info)
 	if old.UUID != "" && old.UUID != in.UUID {
 		return fmt.Errorf("uuid %s is on record, %q came: %w", old.UUID, in.UUID, ErrOtherCluster)
+	}
+	old.AllowDuplicate = old.AllowDuplicate || in.AllowDuplicate
+	if err := refuseTwin(ctx, a.x, &old, in.UUID); err != nil {
+		return err
 	}
 	if err := a.writeInfo(ctx, &old, in); err != nil {
 		return err

@@ -21,6 +21,10 @@ type locked struct {
 	Freshness
 
 	Enabled bool `db:"enabled"`
+	// Name, UUID and Twin are the cluster's; Twin is the name of the row to which it gives way, "" for none.
+	Name string `db:"cluster_name"`
+	UUID string `db:"cluster_uuid"`
+	Twin string `db:"twin"`
 	// Token is the lease's; nil when its holder has it no more, or none was asked for.
 	Token *int64 `db:"token"`
 	// Filled says that the table has rows of the cluster, tombstones included.
@@ -65,6 +69,14 @@ ON CONFLICT (cluster_id, kind) DO UPDATE SET kind = excluded.kind`, k.kind, k.cl
 	return locked{}, errors.New("the freshness row vanishes as it is added")
 }
 
+// single refuses to store what is cached under another name already.
+func (l *locked) single() error {
+	if l.Twin == "" {
+		return nil
+	}
+	return &DuplicateError{Name: l.Name, Twin: l.Twin, UUID: l.UUID}
+}
+
 func (k kindLock) check(got *locked) error {
 	if !got.Enabled {
 		return ErrDisabled
@@ -89,7 +101,8 @@ func (k kindLock) query(d *dialect) (string, []any) {
 	}
 	args = append(args, k.clusterID, k.kind)
 	return "WITH " + lease + "fresh AS (" + selectFreshness + " WHERE cluster_id = ? AND kind = ?" + behind + d.forUpdate + `)
-SELECT fresh.*, clusters.enabled, ` + held + " AS token, " + filled + ` AS filled,
+SELECT fresh.*, c.enabled, c.name AS cluster_name, c.uuid AS cluster_uuid,
+       coalesce((` + twinOf + ` ORDER BY twin.id LIMIT 1), '') AS twin, ` + held + " AS token, " + filled + ` AS filled,
        EXISTS (SELECT 1 FROM quarantine WHERE cluster_id = ? AND kind = ?) AS quarantined
-FROM fresh JOIN clusters ON clusters.id = fresh.cluster_id`, args
+FROM fresh JOIN clusters c ON c.id = fresh.cluster_id`, args
 }

@@ -42,7 +42,7 @@ func (o Observation) key() string {
 // snapshot that was compared before is compared again. The kind's freshness stays what it was: one object says nothing
 // about the others.
 //
-// ErrDisabled, ErrNotFound: nothing is written.
+// ErrDisabled, ErrNotFound, ErrDuplicateCluster: nothing is written.
 func (s *Store) Observe(ctx context.Context, o Observation) (Outcome, error) {
 	t, err := s.tableOf(o.Kind)
 	if err != nil {
@@ -72,6 +72,9 @@ func (s *Store) Observe(ctx context.Context, o Observation) (Outcome, error) {
 func (a *applier) observe(ctx context.Context, o Observation) error {
 	var err error
 	if a.locked, err = lockKind(ctx, a.x, kindLock{clusterID: o.ClusterID, kind: o.Kind}); err != nil {
+		return err
+	}
+	if err := a.locked.single(); err != nil {
 		return err
 	}
 	newer, err := a.newer(ctx, a.locked.SnapshotTicket)

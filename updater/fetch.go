@@ -28,6 +28,9 @@ func (r *run) refreshInfo(ctx context.Context) (kr KindResult) {
 		return kr
 	}
 	if known.ok && known.value == digest {
+		if kr.Err = r.stillDuplicate(ctx); kr.Err != nil {
+			return kr
+		}
 		r.t.info = known
 		r.touches = append(r.touches, db.Touch{
 			Kind: db.KindCluster, StartedAt: a.StartedAt, Ticket: r.src.ticket.Number, Duration: a.Duration, Bytes: a.Bytes, Objects: 1,
@@ -58,6 +61,11 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 	if err != nil {
 		return db.Outcome{}, err
 	}
+	if r.u.opts.DryRun {
+		if err := r.pretendSingle(ctx, info.UUID); err != nil {
+			return db.Outcome{}, err
+		}
+	}
 	if row.ID == 0 {
 		return db.Outcome{Created: 1}, nil // a dry run of a cluster that has no row yet
 	}
@@ -66,7 +74,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 		NextDue: r.due(db.KindCluster, a.StartedAt),
 		UUID:    info.UUID, GanetiName: info.Name, SoftwareVersion: info.SoftwareVersion, MasterNode: info.Master,
 		Tags: info.Tags, Info: body, Digest: digest,
-		Lease: r.lease, DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain,
+		Lease: r.lease, DryRun: r.u.opts.DryRun, Explain: r.u.opts.Explain, AllowDuplicate: r.t.cluster.AllowDuplicate,
 	})
 	switch {
 	case errors.Is(err, db.ErrConflict) && row.UUID == "":
@@ -74,7 +82,7 @@ func (r *run) applyInfo(ctx context.Context, a ganeti.Answer, digest ganeti.Dige
 	case errors.Is(err, db.ErrConflict):
 		return out, nil // another process has stored a newer answer
 	case err != nil:
-		return out, &storeError{err}
+		return out, storing(err)
 	}
 	if !r.u.opts.DryRun {
 		row.UUID = info.UUID
@@ -175,7 +183,7 @@ func (r *run) apply(ctx context.Context, k kind, delta *ganeti.Delta, generation
 	}
 	out, err := r.u.opts.Store.Apply(ctx, s)
 	if err != nil {
-		return out, &storeError{err}
+		return out, storing(err)
 	}
 	if !r.u.opts.DryRun {
 		r.remember(k.name, delta, keys, out)

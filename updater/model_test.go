@@ -89,7 +89,7 @@ func fewChecks(t *testing.T, n string) {
 }
 
 func newMachine(t *rapid.T, s *db.Store, w *wire, name string) *machine {
-	m := &machine{t: t, name: name, world: newWorld(w, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), records: map[db.Kind]*record{}}
+	m := &machine{t: t, name: name, world: newWorld(w, name, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), records: map[db.Kind]*record{}}
 	m.store = &modelStore{Store: s, m: m}
 	for _, k := range append(modelKinds(), db.KindCluster) {
 		m.records[k] = &record{rows: map[string]*recordRow{}, guarded: k != db.KindJob, maxObjects: 2, maxPct: 40, n: 2}

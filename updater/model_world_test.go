@@ -111,6 +111,7 @@ func (w *wire) bulk(ctx context.Context, r ganeti.Resource, known *ganeti.Index,
 // world is the simulated cluster, its clock, and what it has said so far.
 type world struct {
 	wire *wire
+	name string
 	now  time.Time
 	// foreign makes another cluster answer at the address.
 	foreign bool
@@ -129,8 +130,8 @@ type world struct {
 	lastAnswered map[db.Kind]time.Time
 }
 
-func newWorld(w *wire, now time.Time) *world {
-	x := &world{wire: w, now: now, objects: map[db.Kind]map[string]thing{}, removed: map[db.Kind]map[string]thing{}}
+func newWorld(w *wire, name string, now time.Time) *world {
+	x := &world{wire: w, name: name, now: now, objects: map[db.Kind]map[string]thing{}, removed: map[db.Kind]map[string]thing{}}
 	x.lists, x.items, x.absences = map[db.Kind]map[time.Time][]thing{}, map[time.Time]thing{}, map[string]time.Time{}
 	x.lastAnswered = map[db.Kind]time.Time{}
 	for _, k := range append(modelKinds(), db.KindCluster) {
@@ -174,9 +175,9 @@ func (x *world) Info(context.Context) (ganeti.Answer, error) {
 	if trouble := x.failing(); trouble != "" {
 		return ganeti.Answer{}, &ganeti.TimeoutError{Phase: "first_byte", After: time.Second}
 	}
-	uuid := "the cluster"
+	uuid := "the cluster " + x.name
 	if x.foreign {
-		uuid = "another cluster"
+		uuid = "another cluster than " + x.name
 	} else {
 		x.lists[db.KindCluster][at], x.lastAnswered[db.KindCluster] = nil, at
 	}

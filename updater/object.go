@@ -299,6 +299,13 @@ func (q *question) askByUUID(ctx context.Context, k kind, named ganeti.Answer, a
 // the address at which it does.
 func (q *question) sameCluster(ctx context.Context) (ganeti.Address, error) {
 	row, err := q.store.ClusterByName(ctx, q.o.cluster)
+	if err == nil && row.UUID == "" {
+		// Whether it is cached under another name is settled by what it says of itself.
+		if err := q.refreshInfo(ctx); err != nil {
+			return ganeti.Address{}, err
+		}
+		row, err = q.store.ClusterByName(ctx, q.o.cluster)
+	}
 	if err != nil {
 		return ganeti.Address{}, &storeError{err}
 	}
@@ -318,8 +325,13 @@ func (q *question) sameCluster(ctx context.Context) (ganeti.Address, error) {
 }
 
 // refreshKind settles it by one bulk call: nodes, groups and networks are few, and RAPI does not know them by uuid.
-func (q *question) refreshKind(ctx context.Context) error {
-	res, err := q.u.Refresh(ctx, q.o.cluster, RefreshOptions{Kinds: []db.Kind{q.o.kind}, reader: true})
+func (q *question) refreshKind(ctx context.Context) error { return q.refresh(ctx, q.o.kind) }
+
+// refreshInfo stores what the cluster says of itself.
+func (q *question) refreshInfo(ctx context.Context) error { return q.refresh(ctx, db.KindCluster) }
+
+func (q *question) refresh(ctx context.Context, k db.Kind) error {
+	res, err := q.u.Refresh(ctx, q.o.cluster, RefreshOptions{Kinds: []db.Kind{k}, reader: true})
 	if err != nil {
 		return err
 	}
@@ -334,7 +346,7 @@ func (q *question) observe(ctx context.Context, asked db.Ticket, o db.Observatio
 	out, err := q.store.Observe(ctx, o)
 	switch {
 	case err != nil:
-		return &storeError{err}
+		return storing(err)
 	case len(out.Withheld)+len(out.Refused) == 0:
 		return nil
 	case out.Error != "":

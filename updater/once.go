@@ -15,27 +15,32 @@ import (
 // returns a result for each in the order of the configuration. The error is [ErrUnknownCluster], before anything is
 // done, or that ctx ended; then the results hold what was done until then.
 func (u *Updater) Once(ctx context.Context, names []string, progress func(cluster, step string, done, total int)) ([]Result, error) {
+	listed := make(map[string]bool, len(names))
 	for _, name := range names {
-		if _, err := u.target(name); err != nil {
+		t, err := u.target(name)
+		if err != nil {
 			return nil, err
 		}
+		listed[t.cluster.Name] = true
 	}
-	chosen := slices.DeleteFunc(u.Names(), func(name string) bool {
-		return len(names) > 0 && !slices.Contains(names, name)
-	})
+	chosen := slices.DeleteFunc(u.Names(), func(name string) bool { return len(names) > 0 && !listed[name] })
 	results := make([]Result, len(chosen))
 	var g errgroup.Group
 	// Refresh bounds the work itself; this bounds the goroutines that wait for it or for clusters that do not answer.
 	g.SetLimit(maxWaiting)
-	for i, name := range chosen {
+	for _, queue := range u.queues(chosen) {
 		g.Go(func() error {
-			o := RefreshOptions{All: true}
-			if progress != nil {
-				o.Progress = func(step string, done, total int) { progress(name, step, done, total) }
+			for _, name := range queue {
+				o := RefreshOptions{All: true}
+				if progress != nil {
+					o.Progress = func(step string, done, total int) { progress(name, step, done, total) }
+				}
+				var err error
+				if results[slices.Index(chosen, name)], err = u.Refresh(ctx, name, o); err != nil {
+					return err
+				}
 			}
-			var err error
-			results[i], err = u.Refresh(ctx, name, o)
-			return err
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {

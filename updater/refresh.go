@@ -269,11 +269,13 @@ func (r *run) recordCredentials(ctx context.Context, settings ganeti.Settings) e
 	if hash == r.t.row.CredentialsHash || r.u.opts.DryRun {
 		return nil
 	}
-	rows, err := r.u.sync(ctx, r.u.clusters())
+	clusters, ids := r.u.clusters()
+	rows, err := r.u.sync(ctx, clusters, ids)
 	if err != nil {
 		return &storeError{err}
 	}
-	if row, ok := rows[r.t.cluster.Name]; ok {
+	// A row that has got the name meanwhile is for the next reload to take over; what was read so far is of this one.
+	if row, ok := rows[r.t.cluster.Name]; ok && (row.ID == r.t.row.ID || r.t.row.ID == 0) {
 		r.t.row = row
 	}
 	return nil
@@ -301,7 +303,7 @@ func (r *run) finish(ctx context.Context) {
 			// Another process has applied something newer: what we compared with is history, and so is our stamp.
 			r.t.forget()
 		} else if err != nil {
-			r.markTouched(&storeError{err})
+			r.markTouched(storing(err))
 		}
 	}
 	if !r.u.opts.DryRun {
@@ -398,7 +400,7 @@ func clusterWide(err error) bool {
 	if status, ok := errors.AsType[*ganeti.StatusError](err); ok {
 		return slices.Contains([]int{401, 502, 503, 504}, status.Status)
 	}
-	return databaseTrouble(err) || slices.Contains([]string{"timeout", "slow", "tls", "unreachable", "moved", "canceled", "lease_lost", "crowded"}, Reason(err))
+	return databaseTrouble(err) || slices.Contains([]string{"timeout", "slow", "tls", "unreachable", "moved", "canceled", "lease_lost", "crowded", reasonDuplicate}, Reason(err))
 }
 
 // nobodysTrouble says whether an error is no failure of the cluster or the database: the process is told to stop, another

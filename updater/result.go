@@ -183,6 +183,9 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("panic (a defect, please report it): %v", e.Value)
 }
 
+// reasonDuplicate is the label of db.ErrDuplicateCluster.
+const reasonDuplicate = "duplicate_cluster"
+
 // Reason gives a short label for an error of a refresh, from a bounded set, for metrics and the freshness row.
 func Reason(err error) string {
 	var withheld *WithheldError
@@ -203,6 +206,8 @@ func Reason(err error) string {
 		return withheld.Why
 	case errors.As(err, &other), errors.Is(err, db.ErrOtherCluster):
 		return "other_cluster"
+	case errors.Is(err, db.ErrDuplicateCluster):
+		return "duplicate_cluster"
 	case errors.As(err, &moved):
 		return "moved"
 	case errors.As(err, &crowded) && crowded.Reader:
@@ -247,6 +252,15 @@ type storeError struct{ err error }
 
 func (e *storeError) Error() string { return e.err.Error() }
 func (e *storeError) Unwrap() error { return e.err }
+
+// storing gives an error of the database that was met while writing, or the refusal of a second name, which is no trouble
+// with the database.
+func storing(err error) error {
+	if twin, ok := errors.AsType[*db.DuplicateError](err); ok {
+		return twin
+	}
+	return &storeError{err}
+}
 
 // supersededError says that another process keeps writing the same rows while this one compares.
 type supersededError struct{ err error }

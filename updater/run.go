@@ -3,6 +3,7 @@ package updater
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -128,24 +129,40 @@ func (s *scheduler) sync() {
 		s.cron.Remove(id)
 		delete(s.entries, name)
 	}
-	for _, name := range s.u.Names() {
+	names := s.u.Names()
+	for _, name := range names {
 		t, err := s.u.target(name)
 		if err != nil {
 			continue // gone again in a newer reload, which follows
 		}
-		id := s.cron.Schedule(paced{t.plan, &t.held, s.u.now}, cron.FuncJob(func() { s.refresh(name) }))
-		s.entries[name] = id
-		s.first.Go(s.cron.Entry(id).WrappedJob.Run)
+		s.entries[name] = s.cron.Schedule(paced{t.plan, &t.held, s.u.now}, cron.FuncJob(func() { s.refresh(name) }))
+	}
+	s.start(names)
+}
+
+// start runs the entries of these clusters now.
+func (s *scheduler) start(names []string) {
+	for _, queue := range s.u.queues(names) {
+		var jobs []cron.Job
+		for _, name := range queue {
+			if id, ok := s.entries[name]; ok {
+				jobs = append(jobs, s.cron.Entry(id).WrappedJob)
+			}
+		}
+		s.first.Go(func() {
+			for _, job := range jobs {
+				job.Run()
+			}
+		})
 	}
 }
 
 // take starts what is due of clusters that have just come to this replica.
 func (s *scheduler) take(came map[int64]bool) {
-	for name, id := range s.entries {
-		if t, err := s.u.target(name); err == nil && came[t.id] {
-			s.first.Go(s.cron.Entry(id).WrappedJob.Run)
-		}
-	}
+	s.start(slices.DeleteFunc(s.u.Names(), func(name string) bool {
+		t, err := s.u.target(name)
+		return err != nil || !came[t.id]
+	}))
 }
 
 // refresh is a cluster's cron job.
@@ -231,15 +248,17 @@ func (c cronLogger) Error(err error, msg string, kv ...any) {
 	c.l.Error("cron: "+msg, zap.Error(err), zap.String("details", fmt.Sprint(kv...)))
 }
 
-// clusters lists the configured clusters.
-func (u *Updater) clusters() []Cluster {
+// clusters lists the configured clusters, and the ids of their rows by name.
+func (u *Updater) clusters() ([]Cluster, map[string]int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	cs := make([]Cluster, 0, len(u.order))
+	ids := make(map[string]int64, len(u.order))
 	for _, name := range u.order {
 		cs = append(cs, u.targets[name].cluster)
+		ids[name] = u.targets[name].id
 	}
-	return cs
+	return cs, ids
 }
 
 // Kinds lists what can be cached beside the cluster itself, in the order of a refresh.

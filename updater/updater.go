@@ -29,7 +29,8 @@ import (
 type Store interface {
 	SyncClusters(ctx context.Context, settings []db.ClusterSettings) ([]db.Cluster, error)
 	UpsertClusters(ctx context.Context, settings []db.ClusterSettings) ([]db.Cluster, error)
-	Clusters(ctx context.Context) ([]db.Cluster, error)
+	MatchClusters(ctx context.Context, settings []db.ClusterSettings) ([]db.Cluster, error)
+	Twin(ctx context.Context, c db.Cluster, uuid string) error
 	Freshness(ctx context.Context, clusterID int64) (map[db.Kind]db.Freshness, error)
 	Fingerprints(ctx context.Context, clusterID int64, kind db.Kind) (db.Fingerprints, error)
 	Apply(ctx context.Context, s db.Snapshot) (db.Outcome, error)
@@ -61,7 +62,8 @@ type Source interface {
 
 // Cluster is one cluster to keep fresh.
 type Cluster struct {
-	// Name is the operator's name of the cluster, unique, and the key of its row.
+	// Name is the operator's name of the cluster, unique, and what its row is found by. One that was renamed in the database
+	// alone is found by its former name, too; see [Updater.Renamed].
 	Name string
 	// Settings says how to reach the cluster. It is called for each refresh, so that a changed password file is seen at
 	// once. When the password cannot be read it returns the error and the other settings.
@@ -74,6 +76,9 @@ type Cluster struct {
 	Budget float64
 	// Stored says that the settings are kept in the database, which alone decides whether there is such a cluster.
 	Stored bool
+	// AllowDuplicate says that the Ganeti cluster may be cached under another name as well. Otherwise the name that comes
+	// second is refused. That of a stored cluster is its row's.
+	AllowDuplicate bool
 }
 
 // Options are the parts and settings of an [Updater]. Store, Connect and Hash are required.
@@ -143,6 +148,8 @@ type Updater struct {
 	order   []string
 	// heard is when the scheduler was last alive, in nanoseconds since started; 0 before it began.
 	heard atomic.Int64
+	// pretended has the names under which Ganeti clusters were seen in a dry run, by uuid.
+	pretended sync.Map
 	// reloaded carries the news of a new set of clusters to the scheduler.
 	reloaded chan struct{}
 }
@@ -153,8 +160,11 @@ type target struct {
 	cluster    Cluster
 	configured func() (ganeti.Settings, error)
 	plan       plan
-	// id of the row; 0 when there is none yet.
-	id int64
+	// id of the row; 0 when there is none yet. rowName is the cluster's name in the database.
+	id      int64
+	rowName string
+	// unknownAt is where it answers, if its uuid is not known yet; see queues.
+	unknownAt db.RAPIAddress
 	// digests makes what the row's objects are recognised by.
 	digests ganeti.Hasher
 
@@ -253,47 +263,6 @@ func (u *Updater) Now() time.Time { return u.clock.now() }
 // now gives the time by which things are due; see clock.
 func (u *Updater) now() time.Time { return u.clock.now() }
 
-// Reload replaces the set of clusters: new ones are added, changed ones changed, those no longer listed are no longer
-// refreshed and their rows stay. A refresh that is under way finishes with the settings it began with. When the store
-// does not take the new set, nothing changes and its error is returned.
-func (u *Updater) Reload(ctx context.Context, clusters []Cluster) error {
-	rows, err := u.sync(ctx, clusters)
-	if err != nil {
-		return err
-	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	next := make(map[string]*target, len(clusters))
-	u.order = u.order[:0]
-	for _, c := range clusters {
-		t := &target{
-			cluster: c, plan: newPlan(c), id: rows[c.Name].ID, row: rows[c.Name], configured: c.Settings, busy: make(chan struct{}, 1), outage: &outage{},
-			digests: ganeti.NewHasher(uint64(rows[c.Name].DigestSeed)), //nolint:gosec // G115: all 64 bits are wanted
-		}
-		if old, ok := u.targets[c.Name]; ok {
-			// The lock moves over, so that old and new settings never ask the same cluster side by side. What the old
-			// one remembers stays behind: its generation may be the same while the cluster behind the address is not.
-			t.busy, t.outage = old.busy, old.outage
-			t.failed.Store(old.failed.Load())
-		}
-		t.known, t.corrected = map[db.Kind]remembered[*ganeti.Index]{}, map[db.Kind]int{}
-		t.cluster.Settings = t.settings
-		t.serving.Store(&ganeti.Address{Host: t.row.RAPIHost, Port: t.row.RAPIPort})
-		next[c.Name] = t
-		u.order = append(u.order, c.Name)
-	}
-	for name := range u.targets {
-		if _, ok := next[name]; !ok {
-			u.metrics.forget(name)
-			continue
-		}
-		u.metrics.forgetKinds(name, next[name].plan)
-	}
-	u.targets = next
-	signal(u.reloaded)
-	return nil
-}
-
 // ids lists the rows of the configured clusters.
 func (u *Updater) ids() []int64 {
 	u.mu.Lock()
@@ -337,52 +306,6 @@ func (u *Updater) Names() []string {
 	return slices.Clone(u.order)
 }
 
-// sync records the clusters' settings in the store and gives their rows by name. A cluster whose password cannot be read
-// is recorded without a credentials hash: its refreshes will say why they fail, and no other cluster suffers.
-func (u *Updater) sync(ctx context.Context, clusters []Cluster) (map[string]db.Cluster, error) {
-	rows, err := u.record(ctx, clusters)
-	if err != nil {
-		return nil, fmt.Errorf("recording %d clusters: %w", len(clusters), err)
-	}
-	byName := make(map[string]db.Cluster, len(rows))
-	hashes := make([]string, 0, len(rows))
-	for _, r := range rows {
-		byName[r.Name] = r
-		hashes = append(hashes, r.CredentialsHash)
-	}
-	if u.opts.Retain != nil {
-		u.opts.Retain(hashes)
-	}
-	return byName, nil
-}
-
-func (u *Updater) record(ctx context.Context, clusters []Cluster) ([]db.Cluster, error) {
-	if u.opts.DryRun {
-		return u.opts.Store.Clusters(ctx)
-	}
-	settings := make([]db.ClusterSettings, 0, len(clusters))
-	for _, c := range clusters {
-		cs := db.ClusterSettings{Name: c.Name, Stored: c.Stored}
-		s, err := c.Settings()
-		if addresses, addrErr := s.Addresses(); addrErr == nil {
-			cs.RAPIHost, cs.RAPIPort, cs.RAPIUsername = addresses[0].Host, addresses[0].Port, s.Username
-			for _, a := range addresses[1:] {
-				cs.RAPIOthers = append(cs.RAPIOthers, db.RAPIAddress(a))
-			}
-		}
-		if err == nil {
-			if cs.CredentialsHash, err = u.opts.Hash(s); err != nil {
-				cs.CredentialsHash = ""
-			}
-		}
-		settings = append(settings, cs)
-	}
-	if u.opts.KeepOthers {
-		return u.opts.Store.UpsertClusters(ctx, settings)
-	}
-	return u.opts.Store.SyncClusters(ctx, settings)
-}
-
 // targetByID finds the target of a row.
 func (u *Updater) targetByID(id int64) (*target, error) {
 	u.mu.Lock()
@@ -399,6 +322,12 @@ func (u *Updater) target(name string) (*target, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	t, ok := u.targets[name]
+	for _, other := range u.targets {
+		// Readers know a cluster by its name in the database.
+		if !ok && other.id != 0 && other.rowName == name {
+			return other, nil
+		}
+	}
 	if !ok {
 		return nil, fmt.Errorf("%w %q: the configuration lists %d clusters, none of that name", ErrUnknownCluster, name, len(u.targets))
 	}

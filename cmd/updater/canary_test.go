@@ -85,7 +85,7 @@ func newCage(t *testing.T, database string) *cage {
 		t.Fatal(err)
 	}
 	t.Cleanup(farm.Close)
-	second, err := rapisim.NewServer(rapisim.NewCluster(rapisim.Options{Name: "kept.example", VMs: 3, Username: "gwm", Password: canarySealed}))
+	second, err := rapisim.NewServer(rapisim.NewCluster(rapisim.Options{Name: "kept.example", Seed: 2, VMs: 3, Username: "gwm", Password: canarySealed}))
 	if err != nil {
 		t.Fatal(err)
 	}

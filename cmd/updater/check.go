@@ -49,6 +49,9 @@ type checked struct {
 	Error string `json:"error,omitempty"`
 	// Addresses are those of a cluster that has several.
 	Addresses []checkedAddress `json:"addresses,omitempty"`
+
+	// uuid is what the cluster says that it is.
+	uuid string
 }
 
 func result(what, found string, err error) checked {
@@ -70,7 +73,9 @@ func (a *app) check(ctx context.Context) error {
 	all, err := alsoStored(ctx, c)
 	a.warn(all)
 	results := []checked{result("configuration", found, err), checkDatabase(ctx, c)}
-	return a.report(append(results, checkClusters(ctx, all)...))
+	clusters := checkClusters(ctx, all)
+	checkNames(ctx, all, clusters)
+	return a.report(append(results, clusters...))
 }
 
 // report prints the outcomes and turns them into the exit code.
@@ -138,6 +143,11 @@ func checkCluster(ctx context.Context, cluster config.Cluster) checked {
 	}
 	found, err := judge(addresses)
 	r := result(what, found, err)
+	for _, at := range addresses {
+		if r.OK && r.uuid == "" {
+			r.uuid = at.uuid
+		}
+	}
 	if len(addresses) > 1 {
 		r.Addresses = addresses
 	}

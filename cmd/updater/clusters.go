@@ -30,10 +30,11 @@ sites whose web manager owns the list. A running updater takes changes over with
 sealed with them, so that a change in the database sends no password elsewhere.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(a.clustersListCommand(), a.clustersAddCommand(), a.clustersSetCommand(), a.clustersResealCommand(), a.clustersEnableCommand(true), a.clustersEnableCommand(false),
+	cmd.AddCommand(a.clustersListCommand(), a.clustersAddCommand(), a.clustersSetCommand(), a.clustersRenameCommand(), a.clustersResealCommand(),
+		a.clustersEnableCommand(true), a.clustersEnableCommand(false),
 		a.clustersRemoveCommand(), a.clustersRefreshCommand(), a.clustersApproveCommand(), a.clustersRekeyCommand())
 	cmd.RunE = func(*cobra.Command, []string) error {
-		return errors.New("clusters needs a subcommand: list, add, set, enable, disable, remove, refresh, approve-removals, reseal or rekey; " +
+		return errors.New("clusters needs a subcommand: list, add, set, rename, enable, disable, remove, refresh, approve-removals, reseal or rekey; " +
 			"see updater clusters --help")
 	}
 	return cmd

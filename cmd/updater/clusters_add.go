@@ -61,6 +61,7 @@ func (n *newCluster) flags(f *pflag.FlagSet) {
 	f.StringVar(&n.ServerName, "server-name", "", "the `NAME` the certificate must be for, if not the host of --rapi")
 	f.StringVar(&n.MinVersion, "tls-min-version", "", "the oldest `VERSION` of TLS that is spoken: 1.0, 1.1, 1.2 (the default) or 1.3")
 	f.BoolVar(&n.InsecureSkipVerify, "insecure-skip-verify", false, "refused: only the configuration file may say so")
+	f.BoolVar(&n.AllowDuplicate, "allow-duplicate", false, "refresh it although a cluster of the same uuid is cached under another name")
 	f.StringVar(&n.Schedule, "schedule", "", "`SCHEDULE` of its VMs and nodes instead of the configuration's, such as \"@every 5m\"")
 }
 

@@ -124,6 +124,7 @@ func (n newCluster) over(c *config.Config, k db.StoredCluster, given *pflag.Flag
 		"rapi": func() { k.RAPIURL = n.RAPIURL }, "username": func() { k.Username = n.Username }, "pin": func() { k.PinSHA256 = n.PinSHA256 },
 		"ca-file": func() { k.CAFile = n.CAFile }, "server-name": func() { k.ServerName = n.ServerName },
 		"tls-min-version": func() { k.MinVersion = n.MinVersion }, "schedule": func() { k.Schedule = n.Schedule },
+		"allow-duplicate":      func() { k.AllowDuplicate = n.AllowDuplicate },
 		"insecure-skip-verify": func() { k.InsecureSkipVerify = n.InsecureSkipVerify },
 	} {
 		if given.Changed(name) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"ganeticache/printable"
 	"ganeticache/updater"
 )
 
@@ -84,6 +85,11 @@ func (a *app) refreshOnce(ctx context.Context, o onceOptions, t *textfile) (err 
 	u, err := updater.New(ctx, opts)
 	if err != nil {
 		return fail(err)
+	}
+	if bars {
+		for name, now := range u.Renamed() { // the log has it otherwise
+			fmt.Fprintf(a.stderr, "updater: warning: cluster %s is called %s in the database; change its name in the configuration, too\n", name, printable.Text(now))
+		}
 	}
 	refresh := func() error {
 		results, err := a.refreshAll(ctx, u, o, bars)

@@ -140,6 +140,7 @@ func clusters(c *config.Config) ([]updater.Cluster, error) {
 		}
 		out = append(out, updater.Cluster{
 			Name: cc.Name, Settings: cc.Settings, Schedules: schedules, Budget: cc.RefreshBudget, Stored: cc.Stored,
+			AllowDuplicate: cc.AllowDuplicate,
 		})
 	}
 	return out, nil

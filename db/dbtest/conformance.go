@@ -72,6 +72,7 @@ func Conformance(t *testing.T, open func(testing.TB, db.Options) *db.Store) {
 	}
 	permissionConformance(t, open)
 	storedConformance(t, open)
+	namesConformance(t, open)
 	observeConformance(t, open)
 	replicaConformance(t, open)
 }

@@ -4,7 +4,7 @@
 -- What is not granted on purpose:
 --   clusters.password_sealed, password_file and the other settings below `updater clusters add`: a sealed password is
 --     ciphertext, but ciphertext that nobody holds needs no guarding. So clusters is granted column by column.
---   leases, reader_leases, replicas, cluster_revision, ganeti_cache_schema: the updater's own housekeeping.
+--   leases, reader_leases, replicas, cluster_revision, cluster_former_names, ganeti_cache_schema: the updater's own housekeeping.
 -- There are no default privileges: a table of a later version is not readable until this file, as that version ships it,
 -- is run again. A new table may hold a secret, and nobody could take back what was readable for a day.
 --

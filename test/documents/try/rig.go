@@ -61,7 +61,7 @@ func newRig(ctx context.Context) (r *rig, err error) {
 	}
 	r.caches = strings.Fields(caches)
 	for name, o := range map[string]rapisim.Options{
-		"rapi.example.org": {Name: "prod.example", VMs: 50, Nodes: 5, Networks: 1, DRBDShare: 0.2, Jobs: 3}, "rapi.lab.example.org": {Name: "lab.example", VMs: 7},
+		"rapi.example.org": {Name: "prod.example", VMs: 50, Nodes: 5, Networks: 1, DRBDShare: 0.2, Jobs: 3}, "rapi.lab.example.org": {Name: "lab.example", Seed: 2, VMs: 7},
 	} {
 		o.Username, o.Password = user, password
 		s, err := rapisim.NewServer(rapisim.NewCluster(o), rapisim.WithAddress(hosts[name]+":5080"))
