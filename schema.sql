@@ -708,14 +708,6 @@ COMMENT ON COLUMN backfills.last_id IS 'rows up to this id are done';
 
 INSERT INTO ganeti_cache_schema (version_id, is_applied) VALUES (11, true);
 
--- 0013_uuid.sql
-
--- Each refresh asks whether another cluster has the uuid. What an attempt that was broken off left is dropped first.
-DROP INDEX IF EXISTS clusters_uuid;
-CREATE INDEX clusters_uuid ON clusters (uuid);
-
-INSERT INTO ganeti_cache_schema (version_id, is_applied) VALUES (13, true);
-
 -- 0014_usage.sql
 
 -- What is allocated: the disks of all VMs, since a stopped VM keeps its own; memory and CPUs of those that run, and of those
@@ -766,5 +758,13 @@ CREATE TABLE cluster_former_names (
 COMMENT ON TABLE cluster_former_names IS 'names that clusters had before updater clusters rename';
 
 INSERT INTO ganeti_cache_schema (version_id, is_applied) VALUES (15, true);
+
+-- 0016_uuid.sql
+
+-- Each refresh asks whether another cluster has the uuid. What an attempt that was broken off left is dropped first.
+DROP INDEX IF EXISTS clusters_uuid;
+CREATE INDEX clusters_uuid ON clusters (uuid);
+
+INSERT INTO ganeti_cache_schema (version_id, is_applied) VALUES (16, true);
 
 COMMIT;
