@@ -124,26 +124,21 @@ func expressions() []turns {
 	}
 }
 
-// A day in which clocks are put forward or back has the same turns as any other, in the zones that do it in every way there
-// is; 2028 has 366 days, and ends in a year that time.Location knows by a rule only.
+// A day in which clocks are put forward or back has the same turns as any other, in zones that do it in different ways (for the
+// others see the next test); 2028 has 366 days, and ends in a year that time.Location knows by a rule only.
 func TestParseSchedule_KeepsItsTurnsWhenClocksChange(t *testing.T) {
 	t.Parallel()
 	for _, place := range []struct {
 		zone  string
 		years []int
 	}{
-		{"Europe/Berlin", []int{2027, 2028}},
+		{"Europe/Berlin", []int{2028}},
 		{"Africa/Cairo", []int{2027}}, // forward at midnight, back to the day before
 		{"America/New_York", []int{2026}},
 		{"Australia/Lord_Howe", []int{2027}}, // by half an hour
 		{"America/Santiago", []int{2028}},    // both at midnight, in the south
-		{"America/Havana", []int{2027}},      // forward at midnight, back to it
-		{"America/Nuuk", []int{2027}},        // forward in the last hour of a day
-		{"Africa/Casablanca", []int{2027}},   // back for Ramadan
-		{"America/St_Johns", []int{2010}},    // forward at one minute past midnight
 		{"Pacific/Apia", []int{2011}},        // the 30th of December never was
 		{"Asia/Kolkata", []int{2027}},        // never
-		{"UTC", []int{2028}},
 	} {
 		zone, err := time.LoadLocation(place.zone)
 		if err != nil {
@@ -167,7 +162,14 @@ func compare(t rapid.TB, e turns, c clock, from time.Time) {
 	t.Helper()
 	s := parse(t, c.zone, e)
 	at, to := from.Add(-time.Second), c.start.Add(time.Duration(len(c.shown))*time.Minute)
-	for _, want := range c.turns(e, from) {
+	turns := c.turns(e, from)
+	for _, want := range turns {
+		// Of those that come all the time, only the days around a change tell anything.
+		const many = 10_000
+		if len(turns) > many && offset(want.AddDate(0, 0, -2), c.zone) == offset(want.AddDate(0, 0, 2), c.zone) {
+			at = want
+			continue
+		}
 		got := s.Next(at)
 		if !got.Equal(want) {
 			t.Fatalf("%s, %s: after %s comes %s, want %s", c.zone, e.expr, at.In(c.zone), got.In(c.zone), want.In(c.zone))
@@ -177,6 +179,11 @@ func compare(t rapid.TB, e turns, c clock, from time.Time) {
 	if got := s.Next(at); got.Before(to) {
 		t.Fatalf("%s, %s: after %s comes %s, want none before %s", c.zone, e.expr, at.In(c.zone), got.In(c.zone), to)
 	}
+}
+
+func offset(at time.Time, zone *time.Location) int {
+	_, seconds := at.In(zone).Zone()
+	return seconds
 }
 
 func parse(t rapid.TB, zone *time.Location, e turns) cron.Schedule {
@@ -192,7 +199,7 @@ func parse(t rapid.TB, zone *time.Location, e turns) cron.Schedule {
 func TestParseSchedule_AroundAnyChange(t *testing.T) {
 	t.Parallel()
 	zones := []string{
-		"Europe/Berlin", "Europe/Dublin", "Africa/Cairo", "America/New_York", "America/Sao_Paulo", "America/Santiago", "Australia/Lord_Howe",
+		"Europe/Berlin", "Europe/Dublin", "Africa/Cairo", "America/New_York", "America/Sao_Paulo", "America/Santiago", "America/Havana", "Australia/Lord_Howe",
 		"Asia/Beirut", "Asia/Gaza", "Asia/Tehran", "Atlantic/Azores", "Africa/Casablanca", "America/Nuuk", "America/St_Johns", "Pacific/Apia",
 		"Antarctica/Troll", "Asia/Pyongyang", "America/Caracas", "Pacific/Kwajalein",
 	}
