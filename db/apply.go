@@ -163,7 +163,7 @@ func (a *applier) lock(ctx context.Context) error {
 	if a.locked, err = lockKind(ctx, a.x, k); err != nil {
 		return err
 	}
-	if err := a.locked.single(); err != nil {
+	if err := a.locked.single(ctx, a.x); err != nil {
 		return err
 	}
 	if a.locked.Generation != a.snap.Generation {

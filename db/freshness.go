@@ -214,7 +214,7 @@ SELECT t.cluster_id, t.kind, t.attempted_at, t.refreshed_at, t.snapshot_at, t.du
        t.next_due_at, t.generation, t.attempt_ticket, t.snapshot_ticket, ` + s.d.cast("?", "bigint") + `
 FROM t JOIN clusters c ON c.id = t.cluster_id AND c.enabled
 WHERE ` + s.d.noSync + held + `
-  AND NOT EXISTS (` + twinOf + `)
+  AND NOT EXISTS (SELECT 1 FROM clusters twin WHERE ` + giveWay("c.uuid") + `)
 ON CONFLICT (cluster_id, kind) DO UPDATE
 SET attempted_at = excluded.attempted_at, refreshed_at = excluded.refreshed_at, snapshot_at = excluded.snapshot_at,
     duration_ms = excluded.duration_ms, bytes = excluded.bytes, objects = excluded.objects, error = '',

@@ -21,10 +21,10 @@ type locked struct {
 	Freshness
 
 	Enabled bool `db:"enabled"`
-	// Name, UUID and Twin are the cluster's; Twin is the name of the row to which it gives way, "" for none.
-	Name string `db:"cluster_name"`
-	UUID string `db:"cluster_uuid"`
-	Twin string `db:"twin"`
+	// Name and UUID are the cluster's; Twins says that other rows have the uuid.
+	Name  string `db:"cluster_name"`
+	UUID  string `db:"cluster_uuid"`
+	Twins bool   `db:"twins"`
 	// Token is the lease's; nil when its holder has it no more, or none was asked for.
 	Token *int64 `db:"token"`
 	// Filled says that the table has rows of the cluster, tombstones included.
@@ -70,11 +70,11 @@ ON CONFLICT (cluster_id, kind) DO UPDATE SET kind = excluded.kind`, k.kind, k.cl
 }
 
 // single refuses to store what is cached under another name already.
-func (l *locked) single() error {
-	if l.Twin == "" {
+func (l *locked) single(ctx context.Context, x *txn) error {
+	if !l.Twins {
 		return nil
 	}
-	return &DuplicateError{Name: l.Name, Twin: l.Twin, UUID: l.UUID}
+	return refuseTwin(ctx, x, &Cluster{ID: l.ClusterID, Name: l.Name, UUID: l.UUID}, l.UUID)
 }
 
 func (k kindLock) check(got *locked) error {
@@ -102,7 +102,7 @@ func (k kindLock) query(d *dialect) (string, []any) {
 	args = append(args, k.clusterID, k.kind)
 	return "WITH " + lease + "fresh AS (" + selectFreshness + " WHERE cluster_id = ? AND kind = ?" + behind + d.forUpdate + `)
 SELECT fresh.*, c.enabled, c.name AS cluster_name, c.uuid AS cluster_uuid,
-       coalesce((` + twinOf + ` ORDER BY twin.id LIMIT 1), '') AS twin, ` + held + " AS token, " + filled + ` AS filled,
+       ` + hasTwins + ` AS twins, ` + held + " AS token, " + filled + ` AS filled,
        EXISTS (SELECT 1 FROM quarantine WHERE cluster_id = ? AND kind = ?) AS quarantined
 FROM fresh JOIN clusters c ON c.id = fresh.cluster_id`, args
 }

@@ -74,7 +74,7 @@ func (a *applier) observe(ctx context.Context, o Observation) error {
 	if a.locked, err = lockKind(ctx, a.x, kindLock{clusterID: o.ClusterID, kind: o.Kind}); err != nil {
 		return err
 	}
-	if err := a.locked.single(); err != nil {
+	if err := a.locked.single(ctx, a.x); err != nil {
 		return err
 	}
 	newer, err := a.newer(ctx, a.locked.SnapshotTicket)

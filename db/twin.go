@@ -34,30 +34,55 @@ func (e *DuplicateError) Error() string {
 // Is makes every DuplicateError an [ErrDuplicateCluster].
 func (e *DuplicateError) Is(target error) bool { return target == ErrDuplicateCluster }
 
-// twinOf is a query for the names of the rows that a row c of clusters gives way to once both have their uuid: of two names,
-// the one that was there first is kept. It is also an answer for each row of before there was this rule.
-const twinOf = `SELECT twin.name FROM clusters twin
-WHERE twin.uuid = c.uuid AND c.uuid <> '' AND twin.id < c.id AND twin.enabled AND NOT c.allow_duplicate`
-
-// hasCached says of a row twin that something of it is still shown.
-func hasCached() string {
+// hasCached says of a row of clusters that something of it is still shown.
+func hasCached(row string) string {
 	var shown []string
 	for _, k := range kindTables() {
 		if k.kind != KindJob {
-			shown = append(shown, "EXISTS (SELECT 1 FROM "+k.name+" o WHERE o.cluster_id = twin.id AND o.deleted_at IS NULL)")
+			shown = append(shown, "EXISTS (SELECT 1 FROM "+k.name+" o WHERE o.cluster_id = "+row+".id AND o.deleted_at IS NULL)")
 		}
 	}
 	return "(" + strings.Join(shown, " OR ") + ")"
 }
 
-// twinQuery finds the row to which a cluster gives way whose answer has a uuid. One whose uuid is not on record yet has
-// nothing to lose, and gives way to each that has it: also to one that is frozen, as long as its rows would be there twice.
-// The arguments are the uuid, the row's id, whether its uuid is on record, and the id.
+// giveWay is a condition: a row c of clusters gives way to a row twin when its answer has this uuid. Where both have it on
+// record, the one that has objects is kept; of two that have some, or none, the one that was there first, while it is
+// refreshed. This is also an answer for rows of before there was the rule. Where c has no uuid on record it has nothing to
+// lose, and gives way to each that has it: also to one that is frozen, as long as its objects would be there twice.
+func giveWay(uuid string) string {
+	return "twin.uuid = " + uuid + ` AND twin.uuid <> '' AND twin.id <> c.id AND NOT c.allow_duplicate
+  AND CASE WHEN c.uuid = '' THEN twin.enabled OR ` + hasCached("twin") + `
+           WHEN ` + hasCached("twin") + " = " + hasCached("c") + ` THEN twin.enabled AND twin.id < c.id
+           ELSE ` + hasCached("twin") + ` END`
+}
+
+// hasTwins is a condition: there are other rows of a row c's uuid, so that giveWay has to be looked at.
+const hasTwins = `EXISTS (SELECT 1 FROM clusters twin WHERE twin.uuid = c.uuid AND c.uuid <> '' AND twin.id <> c.id AND NOT c.allow_duplicate)`
+
+// twinQuery finds the row to which a cluster gives way. The arguments are its id, the uuid on record, and the one that came.
 func twinQuery(d *dialect) string {
-	return `SELECT twin.name, twin.enabled FROM clusters twin
-WHERE twin.uuid = ? AND twin.id <> ?
-  AND CASE WHEN ` + d.cast("?", "boolean") + " THEN twin.enabled AND twin.id < " + d.cast("?", "bigint") + " ELSE twin.enabled OR " + hasCached() + ` END
+	return "WITH c AS (SELECT " + d.cast("?", "bigint") + " AS id, " + d.cast("?", "text") + ` AS uuid, false AS allow_duplicate)
+SELECT twin.name, twin.enabled FROM c CROSS JOIN clusters twin
+WHERE ` + giveWay("?") + `
 ORDER BY twin.enabled DESC, twin.id LIMIT 1`
+}
+
+// lockTwins waits for whoever stores objects of a row with this uuid, and keeps them from it until the transaction ends: what
+// they are about to commit would not be seen. New rows of objects, and of freshness, lock the row of their cluster.
+func lockTwins(ctx context.Context, x *txn, id int64, uuid string) error {
+	if x.d.forUpdate == "" {
+		return nil
+	}
+	var ids []int64
+	if err := x.all(ctx, &ids, "SELECT id FROM clusters WHERE uuid = ? AND id <> ? ORDER BY id"+x.d.forUpdate, uuid, id); err != nil {
+		return fmt.Errorf("waiting for other names of the cluster: %w", err)
+	}
+	for _, twin := range ids {
+		if _, err := x.exec(ctx, "SELECT 1 FROM freshness WHERE cluster_id = ? ORDER BY kind"+x.d.forUpdate, twin); err != nil {
+			return fmt.Errorf("waiting for another name of the cluster: %w", err)
+		}
+	}
+	return nil
 }
 
 // twin is a row that twinQuery found.
@@ -82,7 +107,7 @@ func (s *Store) Twin(ctx context.Context, c Cluster, uuid string) error {
 		return nil
 	}
 	var found []twin
-	if err := s.read(ctx, &found, twinQuery(s.d), cleanText(uuid), c.ID, c.UUID != "", c.ID); err != nil {
+	if err := s.read(ctx, &found, twinQuery(s.d), c.ID, c.UUID, cleanText(uuid)); err != nil {
 		return fmt.Errorf("looking for other names of cluster %s: %w", c.Name, err)
 	}
 	return duplicate(found, c.Name, uuid)
@@ -99,13 +124,17 @@ ON CONFLICT (only_row) DO UPDATE SET revision = cluster_revision.revision`)
 	return nil
 }
 
-// refuseTwin checks the locked row of a cluster against the uuid that has come.
+// refuseTwin checks the row of a cluster against the uuid that has come.
 func refuseTwin(ctx context.Context, x *txn, row *Cluster, uuid string) error {
 	if row.AllowDuplicate {
 		return nil
 	}
+	uuid = cleanText(uuid)
+	if err := lockTwins(ctx, x, row.ID, uuid); err != nil {
+		return err
+	}
 	var found []twin
-	if err := x.all(ctx, &found, twinQuery(x.d), cleanText(uuid), row.ID, row.UUID != "", row.ID); err != nil {
+	if err := x.all(ctx, &found, twinQuery(x.d), row.ID, row.UUID, uuid); err != nil {
 		return fmt.Errorf("looking for other names of the cluster: %w", err)
 	}
 	return duplicate(found, row.Name, uuid)

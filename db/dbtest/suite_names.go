@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"ganeticache/db"
 )
@@ -18,6 +19,7 @@ func namesConformance(t *testing.T, open func(testing.TB, db.Options) *db.Store)
 		{"the second name of a Ganeti cluster is refused", secondName},
 		{"of two names at the same moment one gets the cluster", secondNameAtOnce},
 		{"a frozen cluster keeps its rows from being there twice", secondNameFrozen},
+		{"a first load that has not ended keeps its cluster", secondNameDuring},
 		{"names that both had the cluster before", secondNameBefore},
 		{"a second name may be allowed", secondNameAllowed},
 		{"a renamed cluster keeps what it has", renamedCluster},
@@ -120,6 +122,58 @@ func secondNameFrozen(f *fixture) {
 	// Without rows there is nothing that would be there twice.
 	gamma := f.sync(settings("gamma"))[0]
 	wantError(f, nil, f.claim(gamma, "c1"))
+	must(f.s.Apply(f.ctx(), f.answerOf(gamma.ID, db.KindVM, vm("u1", "web"))))(f)
+	// The other one was only asked who it is, and comes back.
+	beta = f.sync(settings("beta"))[0]
+	f.wantTwin(f.claim(beta, "c1"), "beta", "gamma", true)
+	_, err := f.s.Apply(f.ctx(), f.answerOf(beta.ID, db.KindVM, vm("u1", "web")))
+	f.wantTwin(err, "beta", "gamma", true)
+	f.sync(settings("beta"), settings("gamma"))
+	f.wantTwin(f.claim(beta, "c1"), "beta", "gamma", false)
+	wantError(f, nil, f.claim(gamma, "c1"))
+	same(f, "VMs", int64(1), f.shownVMs())
+}
+
+// secondNameDuring is a name whose first load has not ended when the other name comes, and it is frozen.
+func secondNameDuring(f *fixture) {
+	wantError(f, nil, f.claim(f.cluster, "c1"))
+	must(f.s.RecordFailure(f.ctx(), f.cluster.ID, db.Failure{Kinds: []db.Kind{db.KindVM}, AttemptedAt: f.tick(), Error: "x", Reason: "y"}))(f)
+	inside, on := make(chan struct{}), make(chan struct{})
+	snap := f.answer(db.KindVM, vm("u1", "web"))
+	items := snap.Changed
+	snap.Changed = func(yield func(db.Item) bool) {
+		close(inside)
+		<-on
+		items(yield)
+	}
+	first := make(chan error)
+	go func() {
+		_, err := f.s.Apply(f.ctx(), snap)
+		first <- err
+	}()
+	<-inside
+	second, frozen := make(chan error, 1), make(chan struct{})
+	go func() {
+		rows, err := f.s.SyncClusters(f.ctx(), []db.ClusterSettings{settings("beta")})
+		close(frozen)
+		if err == nil {
+			in := db.ClusterInfo{ClusterID: rows[0].ID, StartedAt: f.now, Ticket: 9, UUID: "c1", Info: db.JSON(`{}`)}
+			_, err = f.s.ApplyInfo(f.ctx(), in)
+		}
+		second <- err
+	}()
+	if f.s.Dialect() == "postgres" { // SQLite has one writer
+		<-frozen
+		select {
+		case err := <-second:
+			f.Errorf("the other name did not wait: %v", err)
+			second <- err
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+	close(on)
+	wantError(f, nil, <-first)
+	f.wantTwin(<-second, "beta", "alpha", true)
 }
 
 // secondNameBefore is a database of a version that allowed it.
@@ -158,6 +212,7 @@ func secondNameAllowed(f *fixture) {
 	beta := f.sync(settings("alpha"), copied)[1]
 	wantError(f, nil, f.claim(beta, "c1"))
 	wantError(f, nil, f.claim(f.cluster, "c1"))
+	f.apply(db.KindVM, vm("u1", "web"))
 	f.applySnapshot(f.answerOf(beta.ID, db.KindVM, vm("u1", "web")))
 	beta = f.sync(settings("alpha"), settings("copy"))[1]
 	same(f, "allowed no more", false, beta.AllowDuplicate)
