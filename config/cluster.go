@@ -13,36 +13,36 @@ import (
 type Cluster struct {
 	// Name is the cluster's name in the database, logs and metrics. It must be unique. A new name needs `updater clusters
 	// rename` as well: without it, it is another cluster, and the old one's rows are frozen.
-	Name string `koanf:"name"`
+	Name string `key:"name"`
 	// RAPI is the address of the cluster's remote API, https://HOST[:PORT]; the port defaults to 5080. Several addresses are
 	// separated by commas: see ganeti.Settings.
-	RAPI string `koanf:"rapi"`
+	RAPI string `key:"rapi"`
 	// Username is the RAPI user; one without options is enough. Empty: no credentials are sent, for a RAPI that runs
 	// without --require-authentication.
-	Username string `koanf:"username"`
+	Username string `key:"username"`
 	// PasswordFile names the file that holds the RAPI user's password. It is read again for each new client.
-	PasswordFile string `koanf:"password_file"`
+	PasswordFile string `key:"password_file"`
 	// PasswordEnv names the environment variable that holds the password, instead of PasswordFile.
-	PasswordEnv string `koanf:"password_env"`
+	PasswordEnv string `key:"password_env"`
 	// TLS says how RAPI's certificate is checked. Default: by the system's roots.
-	TLS TLS `koanf:"tls"`
+	TLS TLS `key:"tls"`
 	// Schedule overrides the configuration's schedule, for VMs and nodes.
-	Schedule string `koanf:"schedule"`
+	Schedule string `key:"schedule"`
 	// Schedules overrides the schedules of single kinds. After Load each field is an expression, or empty: never.
-	Schedules Schedules `koanf:"schedules"`
+	Schedules Schedules `key:"schedules"`
 	// RefreshBudget overrides the configuration's refresh_budget.
-	RefreshBudget float64 `koanf:"refresh_budget"`
+	RefreshBudget float64 `key:"refresh_budget"`
 	// Timeouts overrides the configuration's timeouts.
-	Timeouts Timeouts `koanf:"timeouts"`
+	Timeouts Timeouts `key:"timeouts"`
 	// MaxBody overrides the configuration's max_body, in bytes.
-	MaxBody int64 `koanf:"max_body"`
+	MaxBody int64 `key:"max_body"`
 	// Enabled says whether the cluster is refreshed. Default true. A disabled one freezes: its rows stay as they are.
-	Enabled bool `koanf:"enabled"`
+	Enabled bool `key:"enabled"`
 	// AllowDuplicate says that the Ganeti cluster may be cached under another name as well. Default false: the name that
 	// comes second is refused.
-	AllowDuplicate bool `koanf:"allow_duplicate"`
+	AllowDuplicate bool `key:"allow_duplicate"`
 	// Stored says that the cluster is kept in the database; see Config.Adopt.
-	Stored bool `koanf:"-"`
+	Stored bool `key:"-"`
 
 	// lookup finds an environment variable; nil means the process's own environment. A function, because a map in its
 	// place would print every password with %+v.
@@ -60,16 +60,16 @@ type TLS struct {
 	// PinSHA256 is the SHA-256 of the very certificate that RAPI shows, in hex, with or without colons. It is the way
 	// to trust Ganeti's own self-signed certificate; `updater trust HOST:PORT` prints it. A renewed certificate needs a
 	// new pin.
-	PinSHA256 string `koanf:"pin_sha256"`
+	PinSHA256 string `key:"pin_sha256"`
 	// CAFile names a PEM file with the authority that signed the certificate, or with that very certificate.
-	CAFile string `koanf:"ca_file"`
+	CAFile string `key:"ca_file"`
 	// ServerName is the name the certificate must be for. Default: the host of the address.
-	ServerName string `koanf:"server_name"`
+	ServerName string `key:"server_name"`
 	// InsecureSkipVerify accepts any certificate: whoever is on the way can read the password. Default false.
-	InsecureSkipVerify bool `koanf:"insecure_skip_verify"`
+	InsecureSkipVerify bool `key:"insecure_skip_verify"`
 	// MinVersion is the oldest version of TLS that is spoken: 1.0, 1.1, 1.2 or 1.3. Default 1.2. The first two can be
 	// broken by whoever is on the way.
-	MinVersion string `koanf:"min_version"`
+	MinVersion string `key:"min_version"`
 }
 
 // Settings returns what the RAPI client needs. The password is read from its file or environment variable each time, so

@@ -1,11 +1,10 @@
 package config
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/knadh/koanf/providers/env/v2"
 )
 
 // passwordVariable names the variable with the password of the one cluster that the environment describes. It has no flag, because
@@ -25,13 +24,10 @@ func environment(list []string) map[string]string {
 
 // loadEnvironment puts the variables over the file.
 func (l *loader) loadEnvironment() {
-	provider := env.Provider(".", env.Opt{
-		Prefix:        envPrefix,
-		EnvironFunc:   l.sortedEnvironment,
-		TransformFunc: l.variable,
-	})
-	if err := l.stack.Load(provider, nil); err != nil {
-		l.problems.addf(origin{place: "environment"}, "%v", err)
+	for _, name := range slices.Sorted(maps.Keys(l.env)) {
+		if strings.HasPrefix(name, envPrefix) {
+			l.variable(name, l.env[name])
+		}
 	}
 	// The password itself stays where it is: the cluster only learns the name of its variable.
 	if _, set := l.env[passwordVariable]; set {
@@ -42,23 +38,14 @@ func (l *loader) loadEnvironment() {
 		at := origin{place: passwordVariable}
 		l.single = append(l.single, at)
 		const path = "clusters.0.password_env"
-		l.layer(map[string]any{path: passwordVariable}, map[string]origin{path: at})
+		l.values[path], l.origins[path] = passwordVariable, at
 	}
 }
 
-func (l *loader) sortedEnvironment() []string {
-	var list []string
-	for name, value := range l.env {
-		list = append(list, name+"="+value)
-	}
-	slices.Sort(list)
-	return list
-}
-
-// variable returns the path and the value that one UPDATER_… variable sets; no path when it sets none.
-func (l *loader) variable(name, text string) (path string, value any) {
+// variable takes the value of one UPDATER_… variable, if it sets one.
+func (l *loader) variable(name, text string) {
 	if name == "UPDATER_CONFIG" || name == passwordVariable || kubernetesVariable(name, text) {
-		return "", nil
+		return
 	}
 	path, found := l.catalogue.envPath(name)
 	switch {
@@ -67,7 +54,7 @@ func (l *loader) variable(name, text string) (path string, value any) {
 	case !found:
 		if path, found = l.catalogue.byShortEnv[name]; !found {
 			l.oddVariables = append(l.oddVariables, name)
-			return "", nil
+			return
 		}
 		l.single = append(l.single, origin{place: name})
 	}
@@ -77,9 +64,9 @@ func (l *loader) variable(name, text string) (path string, value any) {
 	value, err := k.parse(text)
 	if err != nil {
 		l.problems.addf(at, "%v", err)
-		return "", nil
+		return
 	}
-	return path, value
+	l.values[path] = value
 }
 
 var kubernetesName = regexp.MustCompile(`^UPDATER_(?:\w+_)?(?:SERVICE_(?:HOST|PORT(?:_\w+)?)|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$`)

@@ -6,13 +6,11 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/v2"
 
 	"ganeticache/ganeti"
 )
@@ -23,10 +21,7 @@ func (l *loader) finish() (*Config, error) {
 	for _, n := range l.clusterNumbers() {
 		c.Clusters = append(c.Clusters, l.cluster(n))
 	}
-	l.stack.Delete("clusters")
-	if err := l.stack.Unmarshal("", c); err != nil {
-		l.problems.addf(origin{place: "configuration"}, "%v", err)
-	}
+	fill(reflect.ValueOf(c).Elem(), "", l.values)
 	if c.SecretKeyFile == "" {
 		c.SecretKeyFile = l.credential("secret_key")
 	}
@@ -63,12 +58,15 @@ func (l *loader) clusterNumbers() []int {
 	for n := range l.fileClusters {
 		numbers = append(numbers, n)
 	}
-	for _, key := range l.stack.MapKeys("clusters") {
-		if n, err := strconv.Atoi(key); err == nil && n >= l.fileClusters {
+	for path := range l.values {
+		rest, found := strings.CutPrefix(path, "clusters.")
+		number, _, _ := strings.Cut(rest, ".")
+		if n, err := strconv.Atoi(number); found && err == nil && n >= l.fileClusters {
 			numbers = append(numbers, n)
 		}
 	}
 	slices.Sort(numbers)
+	numbers = slices.Compact(numbers)
 	for i, n := range numbers {
 		if i != n {
 			l.problems.addf(origin{place: fmt.Sprintf("UPDATER_CLUSTERS_%d_…", n)},
@@ -81,30 +79,38 @@ func (l *loader) clusterNumbers() []int {
 
 // cluster puts one cluster's own keys over what it inherits.
 func (l *loader) cluster(n int) Cluster {
-	inherited := map[string]any{}
+	values := map[string]any{}
 	for _, k := range l.catalogue.list {
 		if value, ok := k.defaultValue(); ok && k.ofCluster() {
-			inherited[strings.TrimPrefix(k.Path, clustersPrefix)] = value
+			values[strings.TrimPrefix(k.Path, clustersPrefix)] = value
 		}
 	}
 	for _, k := range limitKeys() {
-		inherited[k.Path] = l.stack.Get(k.Path)
+		values[k.Path] = l.values[k.Path]
 	}
-	own := koanf.New(".")
 	var cl Cluster
-	err := errors.Join(
-		own.Load(confmap.Provider(inherited, "."), nil),
-		own.Merge(l.stack.Cut("clusters."+strconv.Itoa(n))),
-		own.Unmarshal("", &cl),
-	)
-	if err != nil {
-		l.problems.addf(l.where(n, ""), "%v", err)
-	}
+	fill(reflect.ValueOf(&cl).Elem(), "", values)
+	fill(reflect.ValueOf(&cl).Elem(), clusterPath(n, ""), l.values)
 	l.fitTimeouts(&cl.Timeouts, clusterPath(n, ""))
 	if cl.Name == "" && l.oneCluster() {
 		cl.Name = nameOf(cl.RAPI)
 	}
 	return cl
+}
+
+// fill puts values into the fields of a struct whose tags name their paths below prefix, and leaves alone what has none.
+func fill(s reflect.Value, prefix string, values map[string]any) {
+	for i := range s.NumField() {
+		field := s.Type().Field(i)
+		path := prefix + field.Tag.Get("key")
+		switch value, given := values[path]; {
+		case !field.IsExported():
+		case s.Field(i).Kind() == reflect.Struct:
+			fill(s.Field(i), path+".", values)
+		case given:
+			s.Field(i).Set(reflect.ValueOf(value).Convert(field.Type))
+		}
+	}
 }
 
 // oneCluster reports whether flags and variables describe the one cluster there is.

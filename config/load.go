@@ -6,9 +6,6 @@ import (
 	"maps"
 	"os"
 	"slices"
-
-	"github.com/knadh/koanf/providers/confmap"
-	"github.com/knadh/koanf/v2"
 )
 
 // SystemFile is the configuration file that is read, if it exists, when neither --config nor UPDATER_CONFIG names one.
@@ -34,7 +31,7 @@ type Options struct {
 func Load(o Options) (*Config, error) {
 	l := &loader{
 		catalogue: newCatalogue(), problems: &problems{}, env: environment(o.Env),
-		origins: map[string]origin{}, stack: koanf.New("."), flagged: map[string]bool{},
+		values: map[string]any{}, origins: map[string]origin{}, flagged: map[string]bool{},
 	}
 	file, content := l.readFile(o)
 	l.layer(l.defaults(), nil)
@@ -58,9 +55,9 @@ type loader struct {
 	catalogue *catalogue
 	problems  *problems
 	env       map[string]string
-	origins   map[string]origin // by path, of the last layer that set it
-	stack     *koanf.Koanf
-	flagged   map[string]bool // paths set by flags
+	values    map[string]any    // by path ("clusters.0.rapi"), of the last layer that set it
+	origins   map[string]origin // likewise
+	flagged   map[string]bool   // paths set by flags
 
 	fileClusters int      // clusters listed in the file
 	oddVariables []string // UPDATER_… that are not in the table
@@ -70,9 +67,7 @@ type loader struct {
 
 // layer puts values, by path, over what is there.
 func (l *loader) layer(values map[string]any, origins map[string]origin) {
-	if err := l.stack.Load(confmap.Provider(values, "."), nil); err != nil {
-		l.problems.addf(origin{place: "configuration"}, "%v", err)
-	}
+	maps.Copy(l.values, values)
 	maps.Copy(l.origins, origins)
 }
 

@@ -150,7 +150,7 @@ func TestReference_EveryFieldHasAKey(t *testing.T) {
 	var walk func(prefix string, typ reflect.Type)
 	walk = func(prefix string, typ reflect.Type) {
 		for f := range typ.Fields() {
-			tag := f.Tag.Get("koanf")
+			tag := f.Tag.Get("key")
 			switch {
 			case !f.IsExported() || tag == "-":
 			case f.Type.Kind() == reflect.Struct:
