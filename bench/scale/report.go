@@ -148,7 +148,7 @@ func (r report) print(w io.Writer) error {
 // write puts scale.md into a folder.
 func (r report) write(folder string) error {
 	var b strings.Builder
-	b.WriteString("# What `make bench-scale` measured\n\nWritten by the program; [docs/scaling.md](../../docs/scaling.md) says what the figures mean.\n\n")
+	b.WriteString("# What `make bench-scale` measured\n\nWritten by the program; [bench/README.md](../README.md#what-the-figures-say) says what the figures mean.\n\n")
 	for _, l := range r.lines() {
 		b.WriteString("- " + l + "\n")
 	}
