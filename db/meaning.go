@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"math/big"
 	"slices"
 	"strconv"
@@ -27,6 +28,7 @@ type infoDifference struct {
 	leftOut map[string]bool
 	path    []byte
 	members []member
+	sieve   sieve
 	// mute is above 0 within what is left out; depth is how deep the walk is.
 	mute, depth int
 }
@@ -36,7 +38,7 @@ type infoDifference struct {
 // An object is told by its members, a list of plain values as a whole, and any other list by element: what it has at its
 // end beyond the other's length is there or Absent.
 func infoDifferences(old, now JSON, leftOut map[string]bool) (*infoDifference, error) {
-	d := &infoDifference{leftOut: leftOut}
+	d := &infoDifference{leftOut: leftOut, sieve: sieve{seed: maphash.MakeSeed()}}
 	if err := d.value(trim(old), trim(now)); err != nil {
 		return nil, err
 	}
@@ -70,12 +72,16 @@ func (d *infoDifference) object(old, now []byte) (err error) {
 	// Both are on one stack; what is deeper comes behind them, and may move it.
 	start := len(d.members)
 	defer func() { d.members = d.members[:start] }()
-	if d.members, err = membersOf(d.members, old); err != nil {
-		return d.whole(err, old, now)
-	}
-	middle := len(d.members)
-	if d.members, err = membersOf(d.members, now); err != nil {
-		return d.whole(err, old, now)
+	var middle int
+	var ok bool
+	if d.members, middle, ok = d.sieve.apart(d.members, old, now); !ok {
+		if d.members, err = membersOf(d.members, old); err != nil {
+			return d.whole(err, old, now)
+		}
+		middle = len(d.members)
+		if d.members, err = membersOf(d.members, now); err != nil {
+			return d.whole(err, old, now)
+		}
 	}
 	end := len(d.members)
 	for i, j := start, middle; i < middle || j < end; {
