@@ -21,7 +21,7 @@ type ChangeFilter struct {
 	Kind Kind
 	// Cluster is a name.
 	Cluster string
-	// Object is a name or a uuid. The history of an object that is on record is complete, under whatever names it had.
+	// Object is a name or a uuid. The history of an object that is on record is complete, under any name it has had.
 	Object string
 	// ObjectID is the row id, with Kind; it goes before Object.
 	ObjectID int64

@@ -27,8 +27,8 @@ func (a *app) changesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "changes",
 		Short: "Show what was created, updated, renamed, removed, restored and purged",
-		Long: `changes shows the newest entries of the log of changes, or with --after everything since then: the id of the last entry
-is the next --after, and nothing is missed or shown twice.`,
+		Long: `changes shows the newest entries of the log of changes. With --after it shows everything since that entry: the id of
+the last entry is the next --after, and nothing is missed or shown twice.`,
 		Example: `  updater changes --object web1.example.org
   updater changes --kind vm --changed-since 24h --limit 1000
   updater changes --after 4711 --json`,
@@ -44,9 +44,9 @@ is the next --after, and nothing is missed or shown twice.`,
 	f := cmd.Flags()
 	f.StringVar(&o.kind, "kind", "", "only those of `KIND`: cluster, vm, node, group, network or job")
 	f.StringVar(&o.cluster, "cluster", "", "only those of cluster `NAME`")
-	f.StringVar(&o.object, "object", "", "only those of the object with the name or uuid `NAME`, under whatever names it had")
-	f.StringVar(&o.since, "changed-since", "", "only those since `TIME`: a duration (90m, 7d), a date or RFC 3339")
-	f.Int64Var(&o.after, "after", 0, "only those after the entry with this `ID`, the oldest first")
+	f.StringVar(&o.object, "object", "", "only those of the object with the name or uuid `NAME`, under any name it has had")
+	f.StringVar(&o.since, "changed-since", "", "only those since `TIME`: a duration (90m, 7d), a date or an RFC 3339 time")
+	f.Int64Var(&o.after, "after", 0, "only those after the entry with this `ID`, oldest first")
 	f.IntVar(&o.limit, "limit", 0, "at most `N` (default 50, at most 1000)")
 	f.BoolVar(&o.csv, "csv", false, "print comma-separated values")
 	a.jsonFlag(cmd)

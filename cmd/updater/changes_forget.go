@@ -13,8 +13,8 @@ func (a *app) forgetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "forget UUID",
 		Short: "Erase an object's entries for good",
-		Long: `forget deletes all entries of the object with this uuid from the log of changes, whether or not the object is still there.
-Its row stays. Nobody who follows the log misses anything else.`,
+		Long: `forget deletes all entries of the object with this uuid from the log of changes, whether or not the object still
+exists. Its row stays. Programs that follow the log miss nothing else.`,
 		Example: `  updater changes forget 9b6d0c46-5c5c-4a3c-9d3c-6f0b5a2f0d11
   updater changes forget 4711 --kind job --cluster prod`,
 		Args: cobra.ExactArgs(1),

@@ -20,12 +20,12 @@ func (a *app) checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check the configuration, the database and each cluster's RAPI",
-		Long: `check reads the configuration, connects to the database, and asks each cluster for its info. It changes nothing.
-It exits with 0 when all is well, 2 when the configuration is wrong, and 1 when the database or a cluster is. Of a cluster
-with several addresses each is asked; all is well when one of them serves.
+		Long: `check reads the configuration, connects to the database, and asks each cluster for its info. It changes nothing. It
+exits with 0 when all is well, with 2 when the configuration is wrong, and with 1 when something is wrong with the
+database or a cluster. If a cluster has several addresses, check tries each; one that serves is enough.
 
-With --quick it is a health check, for containers and monitors: within a second it says whether the database answers and has
-the right schema, and whether the daemon that listens here, if one does, is ready. No cluster is asked.`,
+With --quick it is a health check for containers and monitors: within a second it says whether the database answers
+and has the right schema, and whether the daemon that listens here, if there is one, is ready. It queries no cluster.`,
 		Example: `  updater check --config /etc/ganeti-cache-updater/config.yaml
   updater check --quick`,
 		Args: cobra.NoArgs,
@@ -36,7 +36,7 @@ the right schema, and whether the daemon that listens here, if one does, is read
 			return a.check(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&quick, "quick", false, "check the database and the daemon that runs here, within a second; ask no cluster")
+	cmd.Flags().BoolVar(&quick, "quick", false, "check the database and the daemon that runs here, within a second; query no cluster")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -131,7 +131,7 @@ func checkClusters(ctx context.Context, c *config.Config) []checked {
 func checkCluster(ctx context.Context, cluster config.Cluster) checked {
 	what := "cluster " + cluster.Name
 	if !cluster.Enabled {
-		return result(what, "disabled, not asked", nil)
+		return result(what, "disabled, not queried", nil)
 	}
 	settings, err := cluster.Settings()
 	if err != nil {

@@ -56,7 +56,7 @@ func quickDatabase(ctx context.Context, c *config.Config) checked {
 func checkDaemon(ctx context.Context, listen string) checked {
 	const what = "daemon"
 	if listen == "" {
-		return result(what, "not asked: listen is empty", nil)
+		return result(what, "not checked: listen is empty", nil)
 	}
 	err := api.AskReady(ctx, listen)
 	if errors.Is(err, api.ErrNobodyListens) {

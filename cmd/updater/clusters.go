@@ -23,11 +23,11 @@ import (
 func (a *app) clustersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "clusters",
-		Short: "List the clusters, and keep some in the database",
+		Short: "List the clusters, and manage those kept in the database",
 		Long: `clusters shows all clusters, and changes those that are kept in the database instead of the configuration file, for
-sites whose web manager owns the list. A running updater takes changes over within seconds. Passwords are kept sealed
-(AES-256-GCM, key from secret_key_file), or stay in a file that is named; either way address, user and certificate are
-sealed with them, so that a change in the database sends no password elsewhere.`,
+sites whose web manager owns the list. A running updater applies changes within seconds. Passwords are kept sealed
+(AES-256-GCM, key from secret_key_file), or stay in a named file. Either way address, user and certificate are sealed
+with them, so that a change in the database cannot send a password elsewhere.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(a.clustersListCommand(), a.clustersAddCommand(), a.clustersSetCommand(), a.clustersRenameCommand(), a.clustersResealCommand(),
@@ -44,8 +44,8 @@ func (a *app) clustersListCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the clusters of the configuration and of the database",
-		Long: `list shows where each cluster is kept: in the file, in the database, or nowhere any more (then its rows are frozen).
-No password is shown, only where it is.`,
+		Long: `list shows where each cluster is kept: in the file, in the database, or in neither (then its rows are frozen). It
+never shows a password, only where the password is kept.`,
 		Example: "  updater clusters list --json",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.listClusters(cmd.Context()) },
@@ -145,7 +145,7 @@ func passwordPlace(cl config.Cluster) string {
 func (a *app) clustersEnableCommand(enable bool) *cobra.Command {
 	use, short, done := "enable", "Refresh a cluster kept in the database again", "enabled"
 	if !enable {
-		use, short, done = "disable", "Freeze a cluster kept in the database: its rows stay, and show their age", "disabled"
+		use, short, done = "disable", "Freeze a cluster kept in the database: its rows stay and show their age", "disabled"
 	}
 	return &cobra.Command{
 		Use:     use + " NAME",
@@ -187,12 +187,13 @@ func (a *app) clustersRemoveCommand() *cobra.Command {
 	var purge, yes bool
 	cmd := &cobra.Command{
 		Use:   "remove NAME",
-		Short: "Take a cluster out of the database's list; with --purge delete all that is cached of it",
-		Long: `remove forgets the settings and the password of a cluster that is kept in the database. What is cached of it stays,
-frozen, with all permissions; added again under the same name, here or in the configuration file, it goes on.
+		Short: "Remove a cluster from the database's list; with --purge delete everything cached about it",
+		Long: `remove forgets the settings and the password of a cluster that is kept in the database. Its rows stay, frozen, with
+all permissions. If the cluster is added again under the same name, here or in the configuration file, it continues
+with these rows.
 
-With --purge everything of the cluster is deleted for good: VMs, changes, permissions. It asks first. A cluster that has
-left the configuration file can be purged, too.`,
+With --purge everything about the cluster is deleted for good: VMs, changes, permissions. The command asks first. A
+cluster that has left the configuration file can be purged, too.`,
 		Example: `  updater clusters remove prod
   updater clusters remove prod --purge --yes`,
 		Args: cobra.ExactArgs(1),
@@ -212,7 +213,7 @@ left the configuration file can be purged, too.`,
 		},
 	}
 	cmd.Flags().BoolVar(&purge, "purge", false, "delete everything that is cached of the cluster, permissions included")
-	cmd.Flags().BoolVar(&yes, "yes", false, "with --purge: do not ask")
+	cmd.Flags().BoolVar(&yes, "yes", false, "with --purge: do not ask first")
 	return cmd
 }
 
@@ -230,7 +231,7 @@ func (a *app) confirmPurge(ctx context.Context, s *db.Store, name string, answer
 	if err != nil {
 		return err
 	}
-	if err := a.printf("This deletes for good what is cached of %s: %s, %s, and its whole history.\nType the cluster's name to go on: ", name,
+	if err := a.printf("This permanently deletes everything cached about %s: %s, %s, and its whole history.\nType the cluster's name to continue: ", name,
 		english.Plural(status[i].Live[db.KindVM], "VM", ""), english.Plural(len(grants), "permission", "")); err != nil {
 		return err
 	}
@@ -248,8 +249,8 @@ func (a *app) clustersRefreshCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "refresh NAME",
 		Short: "Refresh one cluster now, whatever its schedule or back-off",
-		Long: `refresh asks the cluster for everything and prints what changed, like updater --once --cluster NAME. The exit code is 0
-when it was refreshed and 1 when not.`,
+		Long: `refresh fetches everything from the cluster and prints what changed, like updater --once --cluster NAME. The exit code
+is 0 if the cluster was refreshed, else 1.`,
 		Example: "  updater clusters refresh prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -29,13 +29,13 @@ func (a *app) clustersAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "add NAME",
 		Short: "Keep a cluster in the database",
-		Long: `add keeps a cluster in the database; a running updater refreshes it within seconds. With --password-file alone the name
-of the file is kept, and every updater must be able to read it, below password_dir. With --seal the file's content, and
-with --password-stdin what is read from standard input, is kept in the database itself. A password is never given as an
-argument, which every user of the machine could read.
+		Long: `add keeps a cluster in the database; a running updater refreshes it within seconds. With --password-file alone it
+keeps the name of the file, which must lie below password_dir and be readable for every updater. With --seal it keeps
+the content of the file in the database itself, and with --password-stdin the password read from standard input. A
+password is never given as an argument, because every user of the machine could read it there.
 
-Password, or name of the file, are sealed under the key of secret_key_file, together with the address, the user, and
-how the certificate is checked: whoever changes one of them in the database gets no password. To change them use
+The password or the name of its file is sealed under the key of secret_key_file, together with the address, the user,
+and how the certificate is checked: changing one of them in the database reveals no password. To change them use
 updater clusters set.`,
 		Example: `  updater clusters add prod --rapi https://rapi.example.org:5080 --username gwm --password-file /etc/rapi.password --pin 9F86…
   pass show rapi/prod | updater clusters add prod --rapi https://rapi.example.org:5080 --username gwm --password-stdin --pin 9F86…`,
@@ -58,10 +58,10 @@ func (n *newCluster) flags(f *pflag.FlagSet) {
 	f.BoolVar(&n.passwordStdin, "password-stdin", false, "read the password from standard input and keep it, sealed")
 	f.StringVar(&n.PinSHA256, "pin", "", "the `PIN` of RAPI's certificate, as 'updater trust HOST:PORT' prints it")
 	f.StringVar(&n.CAFile, "ca-file", "", "the PEM `FILE` with its certificate or the authority that signed it")
-	f.StringVar(&n.ServerName, "server-name", "", "the `NAME` the certificate must be for, if not the host of --rapi")
-	f.StringVar(&n.MinVersion, "tls-min-version", "", "the oldest `VERSION` of TLS that is spoken: 1.0, 1.1, 1.2 (the default) or 1.3")
-	f.BoolVar(&n.InsecureSkipVerify, "insecure-skip-verify", false, "refused: only the configuration file may say so")
-	f.BoolVar(&n.AllowDuplicate, "allow-duplicate", false, "refresh it although a cluster of the same uuid is cached under another name")
+	f.StringVar(&n.ServerName, "server-name", "", "the `NAME` for which the certificate must be valid, if not the host of --rapi")
+	f.StringVar(&n.MinVersion, "tls-min-version", "", "the oldest `VERSION` of TLS that is accepted: 1.0, 1.1, 1.2 (the default) or 1.3")
+	f.BoolVar(&n.InsecureSkipVerify, "insecure-skip-verify", false, "refused: only the configuration file may set this")
+	f.BoolVar(&n.AllowDuplicate, "allow-duplicate", false, "refresh it although a cluster with the same uuid is cached under another name")
 	f.StringVar(&n.Schedule, "schedule", "", "`SCHEDULE` of its VMs and nodes instead of the configuration's, such as \"@every 5m\"")
 }
 
@@ -109,7 +109,7 @@ func (a *app) addCluster(ctx context.Context, n newCluster, stdin io.Reader) (er
 func (n *newCluster) password(c *config.Config, stdin io.Reader) (ganeti.Secret, error) {
 	switch {
 	case n.passwordStdin && (n.PasswordFile != "" || n.seal):
-		return "", errors.New("--password-stdin stands alone; leave --password-file and --seal out")
+		return "", errors.New("--password-stdin cannot be combined with --password-file or --seal")
 	case n.seal && n.PasswordFile == "":
 		return "", errors.New("--seal needs --password-file")
 	}
@@ -169,10 +169,10 @@ func (a *app) clustersRekeyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rekey --new-key-file FILE",
 		Short: "Seal the passwords in the database under a new key",
-		Long: `rekey opens every sealed password with the key of secret_key_file and seals it under the new one, all in one
-transaction: interrupted, it has changed nothing, and run again it leaves alone what is done. Afterwards put the new key
-in the place of the old one; until then refreshes of these clusters fail and say so. The hashes of credentials change
-with the key, by themselves.`,
+		Long: `rekey opens every sealed password with the key of secret_key_file and seals it under the new key, all in one
+transaction. If it is interrupted, nothing has changed; if it is run again, it skips passwords that are already sealed
+under the new key. Afterwards replace the old key with the new one; until then refreshes of these clusters fail and
+say so. The hashes of credentials follow the new key automatically.`,
 		Example: `  openssl rand -hex 32 > new.key
   updater clusters rekey --new-key-file new.key && mv new.key /etc/ganeti-cache-updater/secret.key`,
 		Args: cobra.NoArgs,
@@ -211,6 +211,6 @@ func (a *app) rekey(ctx context.Context, file string) (err error) {
 	if err != nil {
 		return fail(err)
 	}
-	return a.printf("%s sealed under %s; now put %s in the place of %s\n", english.Plural(n, "password is", "passwords are"), after,
-		file, c.SecretKeyFile)
+	return a.printf("%s sealed under %s; now replace %s with %s\n", english.Plural(n, "password is", "passwords are"), after,
+		c.SecretKeyFile, file)
 }

@@ -29,14 +29,16 @@ func (a *app) clustersApproveCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "approve-removals NAME",
 		Short: "Make the removals that the guard withholds",
-		Long: `approve-removals shows what is withheld at this moment, by name and uuid, approves exactly these objects, and refreshes
-the cluster. The next complete answer of each kind may then remove those of them that it lacks; whatever else it lacks is
-withheld as before. If it lacks none, nothing is removed. On a terminal it asks first.
+		Long: `approve-removals shows which removals are withheld now, by name and uuid, approves exactly these objects, and
+refreshes the cluster. The next complete answer of each kind may then remove the approved objects that it lacks;
+anything else that it lacks is withheld as before. If it lacks none of them, nothing is removed. On a terminal the
+command asks first.
 
---show prints the objects and the name of each set, and approves nothing. With --set the sets must still be those: when
-others are withheld by now, nothing is approved.
+--show prints the objects and the name of each set, and approves nothing. --set approves only if these sets are still
+the ones that are withheld; if others are withheld by now, nothing is approved.
 
-With --later, and where another updater refreshes into the same SQLite file, the next scheduled refresh does it.`,
+With --later, or if another updater refreshes into the same SQLite file, the next scheduled refresh makes the
+removals.`,
 		Example: `  updater clusters approve-removals prod
   updater clusters approve-removals prod --show
   updater clusters approve-removals prod --set 5f0c9a1b`,
@@ -50,7 +52,7 @@ With --later, and where another updater refreshes into the same SQLite file, the
 	f.BoolVar(&o.later, "later", false, "approve only, and leave the removals to the next refresh")
 	f.BoolVar(&o.show, "show", false, "show what is withheld, and approve nothing")
 	f.BoolVarP(&o.yes, "yes", "y", false, "do not ask on a terminal")
-	f.StringArrayVar(&o.sets, "set", nil, "approve only if this `SET`, as --show names it, is what is withheld; once for each kind")
+	f.StringArrayVar(&o.sets, "set", nil, "approve only if this `SET`, as --show names it, is still withheld; once for each kind")
 	a.jsonFlag(cmd)
 	return cmd
 }

@@ -17,16 +17,16 @@ func (a *app) clustersRenameCommand() *cobra.Command {
 		Use:   "rename OLD NEW",
 		Short: "Give a cluster another name; rows, ids, permissions and history stay",
 		Long: `rename changes the name of a cluster in the database. Its VMs and all other rows keep their ids, and with them
-permissions, history and cursors; what is sealed stays as it is. changes has an entry about it. Links and filters by the
-old name find nothing any more.
+permissions, history and cursors; sealed settings stay as they are. The log of changes gets an entry. Links and
+filters with the old name no longer find anything.
 
-A cluster that is kept in the database needs nothing else: a running updater goes on under the new name within seconds.
-One of the configuration file is renamed there, too: run this command, change the name in the file, and reload the
-updater (or the other way round). In between nothing is lost: a file with the old name still leads to the same rows, as
-long as the address is the same, and each start says that it has the old name.
+A cluster that is kept in the database needs nothing else: a running updater continues under the new name within
+seconds. A cluster of the configuration file must be renamed there, too: run this command, change the name in the
+file, and reload the updater (or the other way round). Nothing is lost in between: a file with the old name still uses
+the same rows, as long as the address is the same, and each start says that it has the old name.
 
-The new name must be free. A cluster that was removed keeps its name until it is purged; one of which nothing was stored
-yet, because it was refused as a second name, makes way.`,
+The new name must be free. A removed cluster keeps its name until it is purged. A cluster that was refused as a second
+name, so that nothing is stored about it, makes way.`,
 		Example: "  updater clusters rename prod main",
 		Args:    cobra.ExactArgs(2),
 		RunE:    func(cmd *cobra.Command, args []string) error { return a.renameCluster(cmd.Context(), args[0], args[1]) },

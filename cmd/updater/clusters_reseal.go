@@ -22,19 +22,20 @@ func (a *app) clustersResealCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "reseal",
-		Short: "Seal the settings of clusters that an earlier version has kept in the database",
-		Long: `reseal is needed once, after the upgrade from a version that sealed passwords alone. It shows the address and the
-certificate of each cluster that is kept in the database with a password, asks, and seals them together with it. Look
-whether they are right: the password will be sent there. Afterwards no seal of the old format is accepted any more.
+		Short: "Seal the settings of clusters that an earlier version kept in the database",
+		Long: `reseal is needed once, after the upgrade from a version that sealed only passwords. It shows the address and the
+certificate of each cluster that is kept in the database with a password, asks, and seals them together with the
+password. Check that they are right: the password will be sent there. Afterwards seals of the old format are no longer
+accepted.
 
-Until then such a cluster is refreshed only with the very settings with which it was refreshed last, and each start says
-that it is to be sealed. With --yes nobody is asked; what was changed since the last refresh, or was never refreshed, is
-refused then.`,
+Until then such a cluster is refreshed only with exactly the settings of its last refresh, and each start says that it
+must be sealed. --yes does not ask; it refuses clusters that were changed since the last refresh or were never
+refreshed.`,
 		Example: "  updater clusters reseal",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.reseal(cmd.Context(), yes, cmd.InOrStdin()) },
 	}
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask; seal what is as it was at the last refresh, and refuse the rest")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask; seal settings that are unchanged since the last refresh, and refuse the rest")
 	return cmd
 }
 
@@ -69,10 +70,10 @@ func (a *app) reseal(ctx context.Context, yes bool, answers io.Reader) (err erro
 	if err := endOldSeals(ctx, store); err != nil {
 		return fail(err)
 	}
-	return a.printf("%s sealed; seals of earlier versions are not accepted any more\n", english.Plural(len(kept), "cluster was", "clusters were"))
+	return a.printf("%s sealed; seals of earlier versions are no longer accepted\n", english.Plural(len(kept), "cluster was", "clusters were"))
 }
 
-var errNotVouched = errors.New("nobody has said that address and certificate are right; nothing was sealed")
+var errNotVouched = errors.New("address and certificate were not confirmed; nothing was sealed")
 
 // resealOne shows one row and seals it, if it is right.
 func (a *app) resealOne(ctx context.Context, c *config.Config, store *db.Store, k db.StoredCluster, yes bool, answers *bufio.Reader) error {
@@ -81,15 +82,15 @@ func (a *app) resealOne(ctx context.Context, c *config.Config, store *db.Store, 
 		return err
 	}
 	if k.InsecureSkipVerify {
-		return errors.New("its certificate is not checked (tls_insecure); give all settings anew, with a pin: updater clusters set " + k.Name)
+		return errors.New("its certificate is not checked (tls_insecure); give all settings again, with a pin: updater clusters set " + k.Name)
 	}
 	confirmed, err := isConfirmed(c, k, password)
 	if err != nil {
 		return err
 	}
-	known := "These are the settings with which it was refreshed last."
+	known := "These are the settings of its last refresh."
 	if !confirmed {
-		known = "ATTENTION: it was not refreshed with these settings yet. Somebody may have changed them."
+		known = "ATTENTION: it has never been refreshed with these settings. Somebody may have changed them."
 	}
 	if err := a.printf("%s  %s\n", describeSettings(k), known); err != nil {
 		return err
@@ -98,7 +99,7 @@ func (a *app) resealOne(ctx context.Context, c *config.Config, store *db.Store, 
 		return errUnconfirmedYes
 	}
 	if !yes {
-		if err := a.printf("Shall the password be sent there, and nowhere else? Type yes: "); err != nil {
+		if err := a.printf("Should the password be sent there, and nowhere else? Type yes: "); err != nil {
 			return err
 		}
 		line, err := answers.ReadString('\n')
@@ -112,14 +113,14 @@ func (a *app) resealOne(ctx context.Context, c *config.Config, store *db.Store, 
 	return store.EditCluster(ctx, k.Name, asShown(c, k, password))
 }
 
-var errUnconfirmedYes = errors.New("it was not refreshed with these settings yet, so --yes is not enough; run reseal without it, or give " +
-	"the settings anew with `updater clusters set`")
+var errUnconfirmedYes = errors.New("it has never been refreshed with these settings, so --yes is not enough; run reseal without it, or give " +
+	"the settings again with `updater clusters set`")
 
 // asShown seals the row as it was shown, and not as somebody has made it since.
 func asShown(c *config.Config, shown db.StoredCluster, password ganeti.Secret) db.Sealer {
 	return func(k db.StoredCluster) (db.StoredCluster, error) {
 		if settingsOf(k) != settingsOf(shown) || k.PasswordSealed != shown.PasswordSealed || k.ID != shown.ID {
-			return k, errors.New("its settings changed while they were looked at; run reseal again")
+			return k, errors.New("its settings changed in the meantime; run reseal again")
 		}
 		key, err := sealingKey(c)
 		if err != nil {

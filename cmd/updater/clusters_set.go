@@ -38,12 +38,12 @@ func (a *app) clustersSetCommand() *cobra.Command {
 	var n newCluster
 	cmd := &cobra.Command{
 		Use:   "set NAME",
-		Short: "Change the settings of a cluster kept in the database, and seal them anew",
-		Long: `set changes the settings that are given and leaves the others as they were sealed: a new address, another pin, another
-user or password. An empty value (--pin '') removes a setting. The key of secret_key_file has to be at hand, unless the
-cluster is asked without a user. A running updater takes the change over within seconds.
+		Short: "Change the settings of a cluster kept in the database, and seal them again",
+		Long: `set changes the given settings and leaves the others as they were sealed: a new address, another pin, another user or
+password. An empty value (--pin '') removes a setting. It needs the key of secret_key_file, unless the cluster is
+queried without a user. A running updater applies the change within seconds.
 
-Where a column of clusters was changed by SQL, the cluster is not asked any more; set puts back what was sealed, and
+If SQL has changed a column of clusters, the cluster is no longer queried; set restores the sealed settings, and
 without any flag does only that.`,
 		Example: `  updater clusters set prod --rapi https://a.example.org:5080,https://b.example.org:5080
   updater clusters set prod --pin 9F86…
@@ -93,7 +93,7 @@ func (a *app) warnOfPassword(c *config.Config, n newCluster, password ganeti.Sec
 	}
 }
 
-var errSetOld = errors.New("its settings are not sealed yet; run: updater clusters reseal (or give them all anew, with --rapi and " +
+var errSetOld = errors.New("its settings are not sealed yet; run: updater clusters reseal (or give them all again, with --rapi and " +
 	"--password-stdin or --password-file)")
 
 // over puts what was given over what is sealed.
@@ -161,7 +161,7 @@ func describeSettings(k db.StoredCluster) string {
 	case k.PinSHA256 != "":
 		s += "  pin: " + printable.Text(k.PinSHA256) + "\n"
 	case k.CAFile != "":
-		s += "  certificate: signed by what is in " + printable.Text(k.CAFile) + "\n"
+		s += "  certificate: signed by an authority in " + printable.Text(k.CAFile) + "\n"
 	default:
 		s += "  certificate: signed by one of the system's authorities\n"
 	}

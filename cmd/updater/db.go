@@ -32,12 +32,13 @@ func (a *app) dbCopyCommand() *cobra.Command {
 		Use:   "copy --from URL --to URL",
 		Short: "Copy every row into an empty database: from SQLite to PostgreSQL, or back",
 		Long: `copy moves to another database: clusters with their sealed passwords, VMs, nodes, groups, networks and jobs with their
-ids, tombstones, permissions, changes, freshness and quarantine. What refers to a row by its id, and a reader that
-follows changes by their ids, goes on where it was. The source stays as it is.
+ids, tombstones, permissions, changes, freshness and quarantine. Rows that refer to others by id stay valid, and
+readers that follow changes by id continue where they were. The source is not changed.
 
-Stop the updaters on both databases first; copy refuses while one runs. The schema of the target is made if it is not
-there. The target must have no rows, and gets all of them in one transaction or none. On PostgreSQL name the role that
-owns the tables. Nothing is read from the configuration: change database_url there afterwards, and keep secret_key_file.`,
+Stop the updaters on both databases first; copy refuses to run beside one. It creates the schema of the target if
+there is none. The target must have no rows, and gets either all of them in one transaction or none. On PostgreSQL
+name the role that owns the tables. copy does not read the configuration: change database_url there afterwards, and
+keep secret_key_file.`,
 		Example: `  updater db copy --from sqlite:/var/lib/ganeti-cache-updater/cache.db \
           --to 'postgres://owner@db.example.org/ganeti?sslmode=verify-full'`,
 		Args: cobra.NoArgs,

@@ -36,17 +36,18 @@ func (a *app) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Refresh three simulated clusters into a SQLite file and show what changes",
-		Long: `demo starts three simulated Ganeti clusters on this machine's loopback, in which VMs are started, stopped, created,
-removed, renamed and migrated all the time, and runs the updater on them every few seconds. Everything but the clusters
-is real: RAPI over TLS with pinned certificates, the engine, the database. It needs nothing, and touches nothing but
-its database, ganeti-cache-demo.db in the working directory unless --database names another one. It ends with Ctrl-C.`,
+		Long: `demo starts three simulated Ganeti clusters on this machine's loopback, whose VMs are started, stopped, created,
+removed, renamed and migrated all the time, and runs the updater on them every few seconds. Everything but the
+clusters is real: RAPI over TLS with pinned certificates, the engine, the database. It needs nothing installed, and
+touches only its database, ganeti-cache-demo.db in the working directory unless --database names another one. It ends
+with Ctrl-C.`,
 		Example: `  updater demo
   updater demo --for 10s --vms 1000
   updater demo --listen 127.0.0.1:9150           # and, elsewhere: curl http://127.0.0.1:9150/v1/vms`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context(), o) },
 	}
-	cmd.Flags().DurationVar(&o.lasts, "for", 0, "end by itself after this `TIME` (default: when you press Ctrl-C)")
+	cmd.Flags().DurationVar(&o.lasts, "for", 0, "end after this `TIME` (default: when you press Ctrl-C)")
 	cmd.Flags().DurationVar(&o.every, "every", 2*time.Second, "`TIME` between two refreshes of a cluster, whole seconds")
 	cmd.Flags().StringVar(&o.listen, "listen", "", "also serve the HTTP API at this loopback `ADDRESS`, HOST:PORT")
 	cmd.Flags().IntVar(&o.vms, "vms", 40, "`NUMBER` of VMs in the largest cluster")
@@ -76,7 +77,7 @@ func (a *app) demo(ctx context.Context, o demoOptions) (err error) {
 		return fail(err)
 	}
 	defer farm.close()
-	if err := a.printf("Three simulated clusters are alive; each is refreshed every %s into %s.\n\n", o.every, url); err != nil {
+	if err := a.printf("Three simulated clusters are running; each is refreshed every %s into %s.\n\n", o.every, url); err != nil {
 		return err
 	}
 	if o.lasts > 0 {

@@ -42,7 +42,7 @@ func (a *app) jobsCommand() *cobra.Command {
 		}
 		return err
 	}
-	cmd := a.listCommand("jobs", "List and search jobs, the newest first", `  updater jobs --status error --changed-since 7d
+	cmd := a.listCommand("jobs", "List and search jobs, newest first", `  updater jobs --status error --changed-since 7d
   updater jobs --name '*(web1.example.org)'`, db.KindJob, &o, run)
 	cmd.Flags().StringArrayVar(&statuses, "status", nil,
 		"only those with `STATUS`: queued, waiting, running, canceling, canceled, success or error; may be repeated: any of them")

@@ -42,14 +42,14 @@ func (o *listOptions) flags(f *pflag.FlagSet, kind db.Kind) {
 		f.StringArrayVar(&o.tags, "tag", nil, "only those with tag `TAG`; may be repeated: all of them")
 		f.StringArrayVar(&o.tagPrefixes, "tag-prefix", nil, "only those with a tag that begins with `TEXT`; may be repeated: all of them")
 	}
-	f.StringVar(&o.changedSince, "changed-since", "", "only those that changed since `TIME`: a duration (90m, 7d), a date or RFC 3339")
+	f.StringVar(&o.changedSince, "changed-since", "", "only those that changed since `TIME`: a duration (90m, 7d), a date or an RFC 3339 time")
 	f.BoolVar(&o.deleted, "deleted", false, "only those that are gone from Ganeti")
 	f.BoolVar(&o.withDeleted, "with-deleted", false, "those that are gone from Ganeti as well")
 	f.StringVar(&o.sort, "sort", "", "sort by `COLUMN`, as --json names it")
-	f.BoolVar(&o.descending, "desc", false, "the greatest first")
+	f.BoolVar(&o.descending, "desc", false, "greatest first")
 	f.IntVar(&o.limit, "limit", 0, fmt.Sprintf("at most `N` (default %d, at most %d)", db.DefaultLimit, db.MaxLimit))
-	f.StringVar(&o.after, "after", "", "go on after `CURSOR`, which the page before ends with")
-	f.BoolVar(&o.all, "all", false, "all pages, one after the other")
+	f.StringVar(&o.after, "after", "", "continue after `CURSOR`, which ends the previous page")
+	f.BoolVar(&o.all, "all", false, "print all pages, one after the other")
 	f.BoolVar(&o.csv, "csv", false, "print comma-separated values")
 }
 
@@ -113,7 +113,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 			return t, nil
 		}
 	}
-	return time.Time{}, fmt.Errorf("%q is no duration (90m, 7d), date (2026-03-01) or RFC 3339 time", text)
+	return time.Time{}, fmt.Errorf("%q is not a duration (90m, 7d), date (2026-03-01) or RFC 3339 time", text)
 }
 
 // withCache runs a command that only reads the cache.
@@ -257,8 +257,8 @@ func (a *app) listCommand(use, short, example string, kind db.Kind, o *listOptio
 		Short: short,
 		Long: short + `.
 
-Filters narrow the list together. The database is asked, no cluster; how old its rows are is the last column. docs/reading.md
-has the details.`,
+All filters must match. The command queries only the database, no cluster; the last column is the age of the rows.
+docs/reading.md has the details.`,
 		Example: example,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

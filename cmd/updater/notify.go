@@ -69,7 +69,7 @@ func (n *notifier) run(ctx context.Context) {
 			wake(n.stale)
 		case <-ctx.Done():
 			status.Wait() // or its line could come last
-			n.send(daemon.SdNotifyStopping + "\nSTATUS=finishing the refreshes under way")
+			n.send(daemon.SdNotifyStopping + "\nSTATUS=finishing the running refreshes")
 			return
 		}
 	}
@@ -167,7 +167,7 @@ func someOf(names []string) string {
 func (n *notifier) send(state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		n.deaf.Do(func() {
-			n.log.Warn("telling systemd failed; it may end a process it does not hear from", zap.Error(err))
+			n.log.Warn("telling systemd failed; it may kill a process that sends no heartbeat", zap.Error(err))
 		})
 	}
 }

@@ -30,7 +30,7 @@ func (o *onceOptions) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.clusters, "cluster", nil, "with --once: only the cluster `NAME`; may be repeated")
 	f.BoolVar(&o.dryRun, "dry-run", false, "with --once: say what would change and write nothing")
 	f.BoolVar(&o.json, "json", false, "with --once: print the outcome as JSON, for programs")
-	f.BoolVar(&o.eachLine, "each-line", false, "with --once: refresh once for each line of standard input until it ends, so that a program can say when")
+	f.BoolVar(&o.eachLine, "each-line", false, "with --once: refresh once for each line of standard input until it ends, so that a program controls the timing")
 	f.StringVar(&o.textfile, "textfile", "", "with --once: write the outcome to "+textfileName+" in `DIR`, for node_exporter's textfile collector")
 }
 
@@ -41,7 +41,7 @@ func (o *onceOptions) set() (bool, error) {
 		return false, errors.New("--cluster, --dry-run, --textfile, --each-line and --json need --once; see updater --help")
 	}
 	if o.textfile != "" && (o.dryRun || o.eachLine) {
-		return false, errors.New("--textfile tells of one refresh; leave --dry-run and --each-line out")
+		return false, errors.New("--textfile reports a single refresh; leave out --dry-run and --each-line")
 	}
 	return o.once, nil
 }

@@ -17,13 +17,14 @@ import (
 func (a *app) permissionsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "permissions",
-		Short: "Grant, revoke and list who may do what with which VM",
-		Long: `permissions keeps grants beside what is cached: a subject (a user, a group: any text) is granted a permission (any
-text) on a VM, or on a cluster and everything in it. A grant belongs to the row of its VM: it stays when the VM is
-renamed, migrated, removed and restored, and goes when its row is purged. What the names mean is for the application to
-say; the HTTP API shows a token's subjects what they are granted.
+		Short: "Grant, revoke and list permissions on VMs and clusters",
+		Long: `permissions keeps grants beside the cache: a subject (a user, a group: any text) is granted a permission (any text) on
+a VM, or on a cluster and everything in it. A grant belongs to the row of its VM: it stays when the VM is renamed,
+migrated, removed and restored, and goes when the row is purged. The application decides what the names mean; the HTTP
+API shows a token what its subjects are granted.
 
-With owner_tags.pattern in the configuration, tags of VMs grant as well; those grants come and go with the tag.`,
+With owner_tags.pattern in the configuration, tags of VMs grant permissions as well; those grants come and go with the
+tag.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(a.permissionsListCommand(), a.permissionsGrantCommand(), a.permissionsRevokeCommand(), a.permissionsSyncCommand())
@@ -90,8 +91,8 @@ func (a *app) permissionsGrantCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "grant" + grantUse,
 		Short: "Grant a permission on a VM, or on a cluster and everything in it",
-		Long: `grant gives a permission. The VM is its name or its uuid. What is granted already stays as it is; both ways the exit
-code is 0.`,
+		Long: `grant grants a permission. Name the VM by its name or its uuid. An existing grant stays as it is; the exit code is 0
+either way.`,
 		Example: `  updater permissions grant alice console prod/web1.example.org
   updater permissions grant group:operators admin prod`,
 		Args: cobra.ExactArgs(3),
@@ -105,8 +106,8 @@ func (a *app) permissionsRevokeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke" + grantUse,
 		Short: "Take a grant back",
-		Long: `revoke takes back what grant gave; it says so when there is nothing to take back, and the exit code is 0 both ways.
-A grant on the cluster is not touched by revoking one on a VM, and a grant from a tag goes with the tag alone.`,
+		Long: `revoke takes back a grant that grant gave. If there is none it says so; the exit code is 0 either way. Revoking a
+grant on a VM does not touch a grant on the cluster, and a grant from a tag only goes with the tag.`,
 		Example: "  updater permissions revoke alice console prod/web1.example.org",
 		Args:    cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -122,7 +123,7 @@ func (a *app) changeGrant(ctx context.Context, args []string,
 	var ofVM bool
 	// A cluster's name has no slash.
 	if g.Cluster, g.VM, ofVM = strings.Cut(args[2], "/"); ofVM && g.VM == "" {
-		return fmt.Errorf("%q names no VM after the slash; without the slash it is the whole cluster", args[2])
+		return fmt.Errorf("%q names no VM after the slash; without the slash it means the whole cluster", args[2])
 	}
 	c, err := a.config()
 	if err != nil {
@@ -150,9 +151,10 @@ func (a *app) changeGrant(ctx context.Context, args []string,
 func (a *app) permissionsSyncCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "sync",
-		Short: "Bring the grants from tags into step with all tags on record",
-		Long: `sync is needed once after owner_tags changed in the configuration: a refresh looks only at the VMs that changed. Without
-owner_tags.pattern it removes every grant that came from a tag. Grants given by hand are never touched.`,
+		Short: "Bring the grants from tags in line with all tags on record",
+		Long: `sync is needed once after owner_tags was changed in the configuration, because a refresh only looks at VMs that
+changed. Without owner_tags.pattern it removes every grant that came from a tag. It never touches grants that were
+given by hand.`,
 		Example: "  updater permissions sync --config /etc/ganeti-cache-updater/config.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

@@ -83,7 +83,7 @@ func (r *reloader) poll(ctx context.Context) {
 		r.log.Info("took over the clusters kept in the database", zap.Int("clusters", n))
 	case revision != r.refused && ctx.Err() == nil:
 		r.refused = revision
-		r.log.Error("the clusters kept in the database changed, and cannot be taken over; the old ones stay in force", zap.Error(err))
+		r.log.Error("the clusters kept in the database changed, but cannot be used; the old ones stay in force", zap.Error(err))
 	}
 }
 

@@ -103,8 +103,8 @@ func failureOf(r updater.Result) error {
 	var errs []error
 	for _, k := range r.Kinds {
 		if k.Unreadable != "" {
-			errs = append(errs, fmt.Errorf("not one item of kind %s can be read (the first of %s: %s); the table quarantine has them all; "+
-				"versions of Ganeti that are too old send such answers, and servers that are no RAPI",
+			errs = append(errs, fmt.Errorf("not a single item of kind %s can be read (the first of %s: %s); the table quarantine has them all; "+
+				"versions of Ganeti that are too old send such answers, and servers that are not RAPI",
 				k.Kind, humanize.Comma(int64(k.Objects)), printable.Text(k.Unreadable)))
 		}
 	}

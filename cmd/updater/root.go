@@ -86,11 +86,12 @@ func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "updater",
 		Short: "Keep a searchable copy of Ganeti clusters in an SQL database",
-		Long: `updater keeps the clusters, VMs, nodes, node groups and networks of Ganeti in an SQL database,
-so that web managers, portals and dashboards read rows instead of waiting for Ganeti's remote API (RAPI).
+		Long: `updater keeps the clusters, VMs, nodes, node groups and networks of Ganeti in an SQL database, so that web managers,
+portals and dashboards read rows instead of waiting for Ganeti's remote API (RAPI).
 
-Without a subcommand it runs until it is told to stop; with --once it refreshes every cluster and exits:
-0 every cluster refreshed, 3 some failed, 1 none refreshed or no database, 2 bad configuration or usage.`,
+Without a subcommand it runs until it is told to stop. With --once it refreshes every cluster and exits with 0 if
+every cluster was refreshed, 3 if some failed, 1 if none was refreshed or there is no database, and 2 on bad
+configuration or usage.`,
 		Example: `  updater demo                                   # three simulated clusters, nothing to install
   updater --config /etc/ganeti-cache-updater/config.yaml
   updater --once --dry-run                       # what would change?

@@ -21,10 +21,10 @@ func (a *app) runCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "Keep all clusters fresh until told to stop (the default)",
-		Long: `run refreshes each cluster on its schedule until SIGTERM or SIGINT; what runs then has 8 seconds to finish, and
-nothing is left half applied. SIGHUP reads the configuration again: clusters are added, changed and dropped without a
-restart. Changes of the clusters kept in the database (updater clusters) are seen within seconds. The log goes to
-standard error: one line for each refresh.`,
+		Long: `run refreshes each cluster on its schedule until SIGTERM or SIGINT. Refreshes that are running then have 8 seconds to
+finish, and nothing is left half applied. SIGHUP reads the configuration again: clusters are added, changed and
+dropped without a restart. Changes of the clusters kept in the database (updater clusters) take effect within seconds.
+The log goes to standard error, with one line for each refresh.`,
 		Example: `  updater run --config /etc/ganeti-cache-updater/config.yaml
   systemctl reload ganeti-cache-updater    # after a change of the configuration`,
 		Args: cobra.NoArgs,
@@ -165,7 +165,7 @@ func (f *front) alive() error {
 func (f *front) warnings() []string {
 	warnings := f.updater.ClockTroubles()
 	if f.frozen != nil {
-		warnings = append(warnings, "no database server that can be reached takes writes: what is cached is served, and nothing is refreshed")
+		warnings = append(warnings, "no reachable database server accepts writes: the cache is served, and nothing is refreshed")
 	}
 	return warnings
 }

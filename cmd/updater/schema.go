@@ -34,8 +34,8 @@ func (a *app) schemaCommand() *cobra.Command {
 	applyCmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Create the schema or bring it up to date",
-		Long: `apply runs the migrations that the database lacks; what is there stays. run and --once do the same when they start,
-if their database user may; where it may not, run this as the owner of the schema.`,
+		Long: `apply runs the migrations that the database lacks; existing data stay. run and --once do the same when they start, if
+their database user may; if it may not, run this command as the owner of the schema.`,
 		Example: "  updater schema apply --database 'postgres://owner@db.example.org/ganeti?sslmode=verify-full'",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {

@@ -91,7 +91,7 @@ func openSeal(key *secret.Key, k db.StoredCluster) (sealedSettings, error) {
 		text = k.SettingsSealed
 	}
 	if text == "" {
-		return sealedSettings{}, errors.New("nothing vouches for its address: it is not sealed; remove the cluster and add it again, " +
+		return sealedSettings{}, errors.New("its address is not sealed, so nothing vouches for it; remove the cluster and add it again, " +
 			"with a password or without a user")
 	}
 	content, err := key.Open(k.ID, text)
@@ -104,7 +104,7 @@ func openSeal(key *secret.Key, k db.StoredCluster) (sealedSettings, error) {
 	}
 	var s withPassword
 	if err := json.Unmarshal(content, &s); err != nil {
-		return sealedSettings{}, errors.New("what is sealed cannot be read; a newer updater has sealed it")
+		return sealedSettings{}, errors.New("the sealed settings cannot be read; a newer updater sealed them")
 	}
 	out := s.sealedSettings
 	out.Password = ganeti.Secret(s.Password)
@@ -150,8 +150,8 @@ func unseal(c *config.Config, k db.StoredCluster, oldEnded bool) (ganeti.Secret,
 		return "", err
 	}
 	if names := differing(k, s); len(names) > 0 {
-		return "", fmt.Errorf("clusters.%s was changed in the database and is not what was sealed with the password; `updater clusters set %s` "+
-			"puts back what was sealed, and with --rapi, --pin and the like seals something else", strings.Join(names, ", clusters."), k.Name)
+		return "", fmt.Errorf("clusters.%s was changed in the database and differs from what was sealed with the password; `updater clusters set %s` "+
+			"restores the sealed settings, and with --rapi, --pin and the like seals new ones", strings.Join(names, ", clusters."), k.Name)
 	}
 	if s.PasswordFile != "" {
 		return c.ReadStoredPassword(s.PasswordFile)
@@ -160,10 +160,10 @@ func unseal(c *config.Config, k db.StoredCluster, oldEnded bool) (ganeti.Secret,
 }
 
 var (
-	errOldSeal = errors.New("its password was sealed without its address by an earlier version, and such seals are not accepted any more; " +
+	errOldSeal = errors.New("its password was sealed without its address by an earlier version, and such seals are no longer accepted; " +
 		"run: updater clusters reseal")
 	errUnconfirmed = errors.New("its password was sealed without its address by an earlier version, and address, user, certificate or " +
-		"password are not those with which it was refreshed last (or it never was); look at them, and run: updater clusters reseal")
+		"password differ from those of its last refresh (or it was never refreshed); check them, and run: updater clusters reseal")
 )
 
 // unsealOld gives the password of a row whose settings are not sealed, until `updater clusters reseal` ends that. Such a row

@@ -188,7 +188,7 @@ func TestSeals_Upgrade(t *testing.T) {
 			v.must("clusters", "reseal", "--yes")
 			v.must("--once")
 			old(v.sim.URL())
-			if code, out := v.run("--once"); code == 0 || !strings.Contains(out, "not accepted any more") {
+			if code, out := v.run("--once"); code == 0 || !strings.Contains(out, "no longer accepted") {
 				t.Errorf("an old seal is accepted: %s", out)
 			}
 		})

@@ -46,14 +46,14 @@ func (a *app) showOne(use, short, example string, run func(ctx context.Context, 
 		Use:   use,
 		Short: short,
 		Long: short + `: every column, the whole object with --info or --json, its recent changes and its age. NAME is a name, its first
-part if that is enough, a uuid, or CLUSTER/NAME. A name that fits several objects lists them.`,
+part if that is enough, a uuid, or CLUSTER/NAME. If it matches several objects, they are listed.`,
 		Example: example,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withCache(cmd.Context(), func(s *db.Store) error { return run(cmd.Context(), s, args[0], o) })
 		},
 	}
-	cmd.Flags().StringVar(&o.cluster, "cluster", "", "look in cluster `NAME` only")
+	cmd.Flags().StringVar(&o.cluster, "cluster", "", "look only in cluster `NAME`")
 	cmd.Flags().BoolVar(&o.info, "info", false, "print the whole object as JSON too")
 	a.jsonFlag(cmd)
 	return cmd

@@ -73,10 +73,10 @@ func (a *app) awaitPrimary(ctx context.Context, c *config.Config, log *zap.Logge
 	if err != nil {
 		return opened{}, err
 	}
-	log.Warn("no database server that can be reached takes writes: serving what is cached, refreshing nothing until one does", zap.Error(start))
+	log.Warn("no reachable database server accepts writes: serving the cache, refreshing nothing until one does", zap.Error(start))
 	group.Go(func() error { return server.Serve(phase) })
 	group.Go(func() error {
-		manager.idle(phase, "serving from a standby; no database server takes writes")
+		manager.idle(phase, "serving from a standby; no database server accepts writes")
 		return nil
 	})
 	group.Go(func() (err error) {
@@ -126,7 +126,7 @@ func (a *app) findPrimary(ctx context.Context, c *config.Config, manager *notifi
 		case <-poll.C:
 			o, err := a.openWritable(ctx, c)
 			if err == nil {
-				log.Info("a database server takes writes")
+				log.Info("a database server accepts writes")
 			}
 			if err == nil || !mayPass(err) {
 				return o, err

@@ -51,7 +51,7 @@ func TestRun_OnlyAStandby(t *testing.T) {
 			d.ask(http.MethodGet, "/v1/vms?cache=refresh", http.StatusServiceUnavailable, nil)
 			d.ask(http.MethodGet, "/v1/vms/prod/"+vms.Items[0].Name+"?max_age=0", http.StatusOK, nil)
 			d.ask(http.MethodPost, "/v1/clusters/prod/refresh", http.StatusServiceUnavailable, nil)
-			if ready := d.ask(http.MethodGet, "/readyz", http.StatusOK, nil); !strings.Contains(ready, "takes writes") {
+			if ready := d.ask(http.MethodGet, "/readyz", http.StatusOK, nil); !strings.Contains(ready, "accepts writes") {
 				t.Errorf("/readyz says %q", ready)
 			}
 			if n := len(sim.Requests()); n != 0 {
@@ -61,7 +61,7 @@ func TestRun_OnlyAStandby(t *testing.T) {
 			server.Promote()
 			d.base = "http://" + logged(t, lines, "listening", "address")
 			d.ask(http.MethodGet, "/v1/vms?cache=refresh", http.StatusOK, nil)
-			if ready := d.ask(http.MethodGet, "/readyz", http.StatusOK, nil); strings.Contains(ready, "takes writes") {
+			if ready := d.ask(http.MethodGet, "/readyz", http.StatusOK, nil); strings.Contains(ready, "accepts writes") {
 				t.Errorf("/readyz says %q after the promotion", ready)
 			}
 		})
@@ -125,6 +125,6 @@ func startOnStandby(t *testing.T, sim *rapisim.Server, config string) (*daemon, 
 		}
 	})
 	d := &daemon{t: t, sim: sim, base: "http://" + logged(t, lines, "listening", "address")}
-	logged(t, lines, "no database server that can be reached takes writes: serving what is cached, refreshing nothing until one does", "error")
+	logged(t, lines, "no reachable database server accepts writes: serving the cache, refreshing nothing until one does", "error")
 	return d, lines
 }

@@ -19,11 +19,11 @@ import (
 func (a *app) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show the age of what is cached and the last error, by cluster and kind",
-		Long: `status reads the database only; it asks no cluster. The age is that of the newest complete answer: it grows while a
-cluster fails, and the rows stay readable. A cluster whose RAPI answers slowly is refreshed less often than scheduled (refresh_budget);
-a line below the table says so. The last column names the running updater that refreshes the cluster on
-schedule, by host and process.`,
+		Short: "Show the age of the cached rows and the last error, by cluster and kind",
+		Long: `status only reads the database; it queries no cluster. The age is that of the newest complete answer: it grows while a
+cluster fails, and the rows stay readable. A cluster whose RAPI answers slowly is refreshed less often than scheduled
+(refresh_budget); a line below the table says so. The last column names the running updater that refreshes the cluster
+on schedule, by host and process.`,
 		Example: "  updater status --json",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return a.status(cmd.Context()) },
@@ -59,7 +59,7 @@ func (a *app) status(ctx context.Context) (err error) {
 		return err
 	}
 	for _, p := range behind {
-		err := a.printf("stored rows of an earlier version: %s is being brought up to date, %s rows looked at, %s changed\n",
+		err := a.printf("stored rows of an earlier version: %s is being brought up to date, %s rows checked, %s changed\n",
 			p.Part, humanize.Comma(p.Checked), humanize.Comma(p.Changed))
 		if err != nil {
 			return err

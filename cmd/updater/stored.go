@@ -139,8 +139,8 @@ func tlsOf(k db.StoredCluster) config.TLS {
 	}
 }
 
-var errNoKey = errors.New("a password, or the name of its file, is kept in the database only sealed together with the address it is " +
-	"for, and there is no key: name a file with one in secret_key_file (openssl rand -hex 32)")
+var errNoKey = errors.New("a password, or the name of its file, is only kept in the database sealed together with the address it is " +
+	"for, and there is no key: name a key file in secret_key_file (openssl rand -hex 32)")
 
 // sealingKey is the key of the sealed passwords.
 func sealingKey(c *config.Config) (*secret.Key, error) {

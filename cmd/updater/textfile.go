@@ -67,7 +67,7 @@ func (t *textfile) refreshed(ctx context.Context, store *db.Store, results []upd
 	defer cancel()
 	clusters, err := store.Status(ctx)
 	if err != nil {
-		return fmt.Errorf("collecting what --textfile writes: %w", err)
+		return fmt.Errorf("collecting the metrics for --textfile: %w", err)
 	}
 	for _, c := range clusters {
 		for _, f := range c.Freshness {

@@ -41,11 +41,11 @@ func (a *app) newTokenCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "new NAME",
 		Short: "Make a random token and print the entry for the token file",
-		Long: `new prints a new token, which is stored nowhere and never shown again, and the entry to add to the token file
-(api.tokens_file). The file holds the token's hash alone. A running updater reads it again by itself.
+		Long: `new prints a new token, which is not stored anywhere and never shown again, and the entry to add to the token file
+(api.tokens_file). The file holds only the token's hash. A running updater reads the file again automatically.
 
-Scopes: read shows what the subjects are granted (updater permissions grant), refresh may also have Ganeti asked at
-once, admin may do both for everything.`,
+The scope read shows what the subjects are granted (updater permissions grant), refresh may also make the updater
+query Ganeti at once, and admin may do both for everything.`,
 		Example: `  updater token new portal --scope read --subject group:web --subject user:alice
   updater token new grafana --scope admin --json
   # without the updater: a token, and what to write after sha256:
@@ -59,7 +59,7 @@ once, admin may do both for everything.`,
 	f := cmd.Flags()
 	f.StringVar(&e.Scope, "scope", "read", "what the token may do: read, refresh or admin")
 	f.StringArrayVar(&e.Subjects, "subject", nil, "a `SUBJECT` whose permissions the token has (repeat it for several)")
-	f.StringVar(&e.Permission, "permission", "", "count only grants of this `PERMISSION`; any of them unless given")
+	f.StringVar(&e.Permission, "permission", "", "count only grants of this `PERMISSION` (default: any)")
 	a.jsonFlag(cmd)
 	return cmd
 }
@@ -75,7 +75,7 @@ func (a *app) newToken(e tokenEntry) error {
 		return fail(err)
 	}
 	if err := api.CheckTokens(text); err != nil {
-		return &exitError{exitUsage, fmt.Errorf("the entry would not do: %w", err)}
+		return &exitError{exitUsage, fmt.Errorf("the entry would be invalid: %w", err)}
 	}
 	if a.jsonOutput {
 		return a.printJSON(newToken{token, e})

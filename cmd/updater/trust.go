@@ -14,8 +14,8 @@ func (a *app) trustCommand() *cobra.Command {
 		Use:   "trust HOST[:PORT]",
 		Short: "Print the pin of a RAPI certificate and the lines to configure it",
 		Long: `trust asks a RAPI for its certificate and prints the certificate's SHA-256, the pin. Ganeti signs its own
-certificate, which no authority vouches for: the pin is how the updater knows the server again. Compare it with what
-this command prints on the master node itself, over a way you trust:
+certificate, which no authority vouches for, so the updater recognises the server by the pin. Compare it with the output
+of this command on the master node itself, over a channel that you trust:
 
   openssl x509 -noout -fingerprint -sha256 -in /var/lib/ganeti/rapi.pem`,
 		Example: "  updater trust rapi.example.org:5080",
@@ -53,7 +53,7 @@ or on the command line with --rapi-pin-sha256.
 func expiry(t time.Time) string {
 	day := t.UTC().Format(time.DateOnly)
 	if left := time.Until(t); left < 0 {
-		return day + " (expired; a pin accepts it all the same)"
+		return day + " (expired; a pin still accepts it)"
 	}
 	return fmt.Sprintf("%s (%d days)", day, int(time.Until(t).Hours()/24))
 }

@@ -60,7 +60,7 @@ func (a *app) printf(format string, args ...any) error {
 // buildInfo is the usual metric that carries the version as a label.
 func buildInfo() prometheus.Collector {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "ganeti_updater_build_info", Help: "Always 1; the labels say what runs.",
+		Name: "ganeti_updater_build_info", Help: "Always 1; the labels say which version runs.",
 		ConstLabels: prometheus.Labels{"version": version, "commit": commit, "goversion": runtime.Version()},
 	}, func() float64 { return 1 })
 }

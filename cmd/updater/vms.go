@@ -117,7 +117,7 @@ func (o *vmOptions) run(ctx context.Context, a *app, s *db.Store) error {
 // sum prints sums instead of rows.
 func (o *vmOptions) sum(ctx context.Context, a *app, s *db.Store) error {
 	if o.sort != "" || o.descending || o.limit != 0 || o.after != "" {
-		return &exitError{exitUsage, errors.New("--sum adds up everything found; --sort, --desc, --limit and --after are for lists")}
+		return &exitError{exitUsage, errors.New("--sum adds up all matches; --sort, --desc, --limit and --after are for lists")}
 	}
 	since, err := o.since(time.Now())
 	if err != nil {

@@ -45,7 +45,7 @@ func (a *app) openStore(ctx context.Context, c *config.Config) (*db.Store, error
 	err = store.CheckSchema(ctx)
 	if errors.Is(err, db.ErrSchemaMissing) || errors.Is(err, db.ErrSchemaOld) {
 		if err = store.Migrate(ctx); err != nil {
-			err = fmt.Errorf("%w; where this database user may not change the schema, run as the one that owns it: "+
+			err = fmt.Errorf("%w; if this database user may not change the schema, run as its owner: "+
 				"updater schema apply --database 'postgres://OWNER@HOST/DATABASE?sslmode=verify-full'", err)
 		}
 	}
