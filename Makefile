@@ -40,6 +40,9 @@ DOCS_NEED := bash=bash ip=iproute2 setpriv=util-linux git=git psql=postgresql-cl
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT         := bin/golangci-lint-$(GOLANGCI_LINT_VERSION)
 
+DEADCODE_VERSION := v0.52.0
+DEADCODE         := bin/deadcode-$(DEADCODE_VERSION)
+
 OAPI_CODEGEN_VERSION := v2.8.2
 OAPI_CODEGEN         := bin/oapi-codegen-$(OAPI_CODEGEN_VERSION)
 
@@ -76,7 +79,7 @@ test-postgres17: ## Run the tests that use PostgreSQL on PostgreSQL 17, in a Deb
 	GO='$(GO)' .ci/postgres17 $(TEST_ARGS)
 
 .PHONY: check
-check: tidy-check fmt-check vet lint build schema-check ## Run every check that needs no database: format, vet, lint, modules, build, schema
+check: tidy-check fmt-check vet lint deadcode build schema-check ## Run every check that needs no database: format, vet, lint, dead code, modules, build, schema
 
 .PHONY: tidy-check
 tidy-check:
@@ -103,6 +106,17 @@ lint: $(GOLANGCI_LINT) ## Run golangci-lint, installing it into bin/ first if mi
 $(GOLANGCI_LINT):
 	GOBIN=$(CURDIR)/bin/install CGO_ENABLED=0 $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv bin/install/golangci-lint $@ && rmdir bin/install
+
+# What the command does not reach is dead, but for the simulator, which is there for tests, and what .ci/deadcode.allow names.
+.PHONY: deadcode
+deadcode: $(DEADCODE) ## List functions that only tests call; what is meant to be so stands in .ci/deadcode.allow
+	@$(DEADCODE) -f '{{range .Funcs}}{{$$.Path}}.{{.Name}}{{"\n"}}{{end}}' ./cmd/... > bin/deadcode.txt
+	@grep -v '^ganeticache/ganeti/rapisim\.' bin/deadcode.txt | grep . | LC_ALL=C sort | diff -u .ci/deadcode.allow - || \
+		{ echo 'with + above: only tests call it, so remove it, or add it to .ci/deadcode.allow; with -: it is called, so take it off' >&2; exit 1; }
+
+$(DEADCODE):
+	GOBIN=$(CURDIR)/bin/install CGO_ENABLED=0 $(GO) install golang.org/x/tools/cmd/deadcode@$(DEADCODE_VERSION)
+	mv bin/install/deadcode $@ && rmdir bin/install
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## Format all Go files

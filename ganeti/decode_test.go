@@ -307,7 +307,7 @@ func FuzzDecode(f *testing.F) {
 					}
 				}
 			}
-			if _, err := ganeti.Storable(raw); err != nil {
+			if _, err := builtIn.Storable(raw); err != nil {
 				t.Errorf("%s decodes what Storable refuses: %v", decoder, err)
 			}
 		}

@@ -37,7 +37,7 @@ func FuzzIdentify(f *testing.F) {
 		if key != "" && !proper(key, 64) {
 			t.Errorf("the key %q is no proper one", key)
 		}
-		if _, err := ganeti.Storable(raw); err != nil && key != "" && !strings.Contains(err.Error(), "deep") {
+		if _, err := builtIn.Storable(raw); err != nil && key != "" && !strings.Contains(err.Error(), "deep") {
 			t.Errorf("%q is no JSON (%v) and has the key %q", raw, err, key)
 		}
 		var m map[string]any

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"ganeticache/ganeti"
 )
 
 // hiddenNames must be redacted whatever else is.
@@ -21,7 +19,7 @@ var hiddenNames = regexp.MustCompile(`^(?i:osparams_secret|osparams_private|vnc_
 
 // hides says whether the value of a name is redacted.
 func hides(name string) bool {
-	out, err := ganeti.Storable(fmt.Appendf(nil, `{%s: "x"}`, quote(name)))
+	out, err := builtIn.Storable(fmt.Appendf(nil, `{%s: "x"}`, quote(name)))
 	return err == nil && bytes.Contains(out, []byte("[redacted]"))
 }
 
@@ -174,7 +172,7 @@ func FuzzStorable_Meaning(f *testing.F) {
 	}
 	f.Add(file(f, "instance-kvm.body"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		out, err := ganeti.Storable(raw)
+		out, err := builtIn.Storable(raw)
 		if err != nil {
 			return
 		}

@@ -11,9 +11,9 @@ import (
 	"sync"
 )
 
-// Pool keeps one [Client] per set of settings, so that callers find the client
-// of a cluster by its credentials hash, and a changed setting is seen at once.
-// It is safe for concurrent use.
+// Pool keeps one [Client] per set of settings. A caller finds the client of a
+// cluster by the credentials hash of its settings, without a query, and a
+// changed setting is seen at once. It is safe for concurrent use.
 type Pool struct {
 	key     func() []byte // a closure, so that printing a Pool does not print it
 	buffers *sync.Pool
@@ -59,20 +59,6 @@ func (p *Pool) Get(s Settings) (*Client, error) {
 	p.made++
 	p.clients[id] = pooled{client: c, hash: hash, made: p.made}
 	return c, nil
-}
-
-// Lookup returns the youngest client with a credentials hash, such as one that
-// was read with a cached object; false when this pool has made none.
-func (p *Pool) Lookup(hash string) (*Client, bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var found pooled
-	for _, c := range p.clients {
-		if c.hash == hash && c.made > found.made {
-			found = c
-		}
-	}
-	return found.client, found.client != nil
 }
 
 // Hash returns the credentials hash of the settings: the HMAC-SHA256 over

@@ -173,21 +173,3 @@ func TestPool_InvalidAndPrinted(t *testing.T) {
 		}
 	}
 }
-
-func TestPool_LookupFindsTheYoungestClientOfAHash(t *testing.T) {
-	t.Parallel()
-	p := ganeti.NewPool([]byte("key"))
-	s := ganeti.Settings{URL: "https://h", Username: "gwm", Password: testPassword}
-	hash, first := mustPool(t, p, s)
-	if got, ok := p.Lookup(hash); !ok || got != first {
-		t.Errorf("the client of the hash = %v, %v; want the one that was made", got, ok)
-	}
-	s.Timeouts.Connect = time.Second // another client, the same credentials
-	_, second := mustPool(t, p, s)
-	if got, ok := p.Lookup(hash); !ok || got != second {
-		t.Errorf("after a change of a timeout: %v, %v; want the new client", got, ok)
-	}
-	if got, ok := p.Lookup(strings.Repeat("0", 64)); ok {
-		t.Errorf("an unknown hash gave %v", got)
-	}
-}

@@ -135,7 +135,7 @@ func TestDecode_BulkRecordings(t *testing.T) {
 				if key, name := ganeti.Identify(raw); key == "" || name == "" {
 					t.Errorf("Identify gives %q, %q", key, name)
 				}
-				if safe, err := ganeti.Storable(raw); err != nil || !bytes.Equal(safe, raw) {
+				if safe, err := builtIn.Storable(raw); err != nil || !bytes.Equal(safe, raw) {
 					t.Errorf("Storable changes a recorded item: %v", err)
 				}
 			}

@@ -61,10 +61,6 @@ func checkSecretName(name, rest string) error {
 	return nil
 }
 
-// Storable makes an item's JSON safe to store and to show, as the function of
-// that name does, with the names of r beside the built-in list.
-func (r *Redactor) Storable(raw []byte) ([]byte, error) { return rewrite(raw, true, r) }
-
 // secretName is the built-in list of names whose values are never stored or
 // shown, in lower case and with "_" for "-". Names that end in _file are
 // paths, not secrets, and are not on it.

@@ -10,6 +10,9 @@ import (
 	"ganeticache/ganeti"
 )
 
+// builtIn has the built-in list alone.
+var builtIn *ganeti.Redactor
+
 func redactor(tb testing.TB, names ...string) *ganeti.Redactor {
 	tb.Helper()
 	r, err := ganeti.NewRedactor(names...)
@@ -59,7 +62,7 @@ func TestRedactor_FurtherNames(t *testing.T) {
 			t.Errorf("got %s, %v\nwant %s", got, err, tt.want)
 		}
 	}
-	if got, err := ganeti.Storable([]byte(tests[0].raw)); err != nil || string(got) != tests[0].raw {
+	if got, err := builtIn.Storable([]byte(tests[0].raw)); err != nil || string(got) != tests[0].raw {
 		t.Errorf("the list of one leaks into others: %s, %v", got, err)
 	}
 }

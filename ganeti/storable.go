@@ -11,9 +11,8 @@ import "fmt"
 // when nothing had to be replaced. The error says at which byte the item stops
 // being JSON, or that it nests more than 100 deep.
 //
-// The secret keys are those of the built-in list; [Redactor.Storable] knows
-// more.
-func Storable(raw []byte) ([]byte, error) { return rewrite(raw, true, nil) }
+// The secret keys are those of the built-in list, and the names of r beside it.
+func (r *Redactor) Storable(raw []byte) ([]byte, error) { return rewrite(raw, true, r) }
 
 // repair is Storable without the redaction.
 func repair(raw []byte) ([]byte, error) { return rewrite(raw, false, nil) }

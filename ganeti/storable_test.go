@@ -9,8 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
-
-	"ganeticache/ganeti"
 )
 
 func TestStorable_Replaced(t *testing.T) {
@@ -51,7 +49,7 @@ func TestStorable_Replaced(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			raw := []byte(tt.raw)
-			got, err := ganeti.Storable(raw)
+			got, err := builtIn.Storable(raw)
 			if err != nil || string(got) != tt.want {
 				t.Errorf("got %s, %v\nwant %s", got, err, tt.want)
 			}
@@ -70,7 +68,7 @@ func TestStorable_EverySecretName(t *testing.T) {
 		"access_token", "auth_token", "client_secret", "root_password", "root_passwd", "rootpw", "admin_password",
 		"user_password", "rdp_password", "db_password", "ldap_password", "luks_passphrase",
 	} {
-		got, err := ganeti.Storable(fmt.Appendf(nil, `{"hvparams": {%q: "hunter2"}}`, strings.ToUpper(name)))
+		got, err := builtIn.Storable(fmt.Appendf(nil, `{"hvparams": {%q: "hunter2"}}`, strings.ToUpper(name)))
 		if err != nil || bytes.Contains(got, []byte("hunter2")) {
 			t.Errorf("%s: %s, %v", name, got, err)
 		}
@@ -85,11 +83,11 @@ func TestStorable_Refused(t *testing.T) {
 		`tru`, `True`, `nul`, `nan`, `Inf`, `-NaN`, `undefined`, "\x00", "\ufeff{}", `'a'`, `{"password": }`, `{"password": "x}`,
 		strings.Repeat("[", 101) + strings.Repeat("]", 101), strings.Repeat("[", 1_000_000),
 	} {
-		if got, err := ganeti.Storable([]byte(raw)); err == nil {
+		if got, err := builtIn.Storable([]byte(raw)); err == nil {
 			t.Errorf("%.40q gives %.40q", raw, got)
 		}
 	}
-	if _, err := ganeti.Storable([]byte(strings.Repeat("[", 100) + strings.Repeat("]", 100))); err != nil {
+	if _, err := builtIn.Storable([]byte(strings.Repeat("[", 100) + strings.Repeat("]", 100))); err != nil {
 		t.Errorf("100 deep: %v", err)
 	}
 }
@@ -100,7 +98,7 @@ func TestStorable_CleanInputIsReturnedAsItIs(t *testing.T) {
 		var got []byte
 		allocs := testing.AllocsPerRun(5, func() {
 			var err error
-			if got, err = ganeti.Storable(raw); err != nil {
+			if got, err = builtIn.Storable(raw); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -122,7 +120,7 @@ func FuzzStorable(f *testing.F) {
 	f.Add(file(f, "group.body"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		before := bytes.Clone(raw)
-		got, err := ganeti.Storable(raw)
+		got, err := builtIn.Storable(raw)
 		if !bytes.Equal(before, raw) {
 			t.Fatal("the input was changed")
 		}
@@ -141,12 +139,9 @@ func FuzzStorable(f *testing.F) {
 				t.Fatalf("%q gives %q, which holds a NUL", raw, got)
 			}
 		}
-		again, err := ganeti.Storable(got)
+		again, err := builtIn.Storable(got)
 		if err != nil || !bytes.Equal(again, got) {
 			t.Fatalf("%q gives %q, then %q, %v", raw, got, again, err)
-		}
-		if !ganeti.Equivalent(got, bytes.TrimSpace(got)) {
-			t.Fatalf("%q is not equivalent to itself", got)
 		}
 	})
 }

@@ -259,8 +259,8 @@ func (r *run) begin(ctx context.Context) error {
 	return placeIn(ctx).prove(ctx)
 }
 
-// recordCredentials keeps the hash by which readers find the cluster's client in step with settings that changed while
-// the process runs, such as a new password in the same file.
+// recordCredentials keeps the hash on record, which programs take from a cached object to find their own client, in step
+// with settings that changed while the process runs, such as a new password in the same file.
 func (r *run) recordCredentials(ctx context.Context, settings ganeti.Settings) error {
 	hash, err := r.u.opts.Hash(settings)
 	if err != nil {

@@ -9,8 +9,6 @@ import (
 
 	"github.com/robfig/cron/v3"
 	"go.uber.org/zap"
-
-	"ganeticache/db"
 )
 
 // Run keeps the clusters fresh until ctx ends, and returns nil then. Other replicas on the same database have their share
@@ -259,13 +257,4 @@ func (u *Updater) clusters() ([]Cluster, map[string]int64) {
 		ids[name] = u.targets[name].id
 	}
 	return cs, ids
-}
-
-// Kinds lists what can be cached beside the cluster itself, in the order of a refresh.
-func Kinds() []db.Kind {
-	ks := make([]db.Kind, 0, len(kinds()))
-	for _, k := range kinds() {
-		ks = append(ks, k.name)
-	}
-	return ks
 }
