@@ -8,6 +8,10 @@ import (
 // frugal has the garbage collector run at half the garbage while a cluster of hundreds of rows is applied, and often several
 // at once: the database takes the time then, and memory is what is left to save. It does so too while a hundred clusters are
 // silent: each takes memory, and nobody much CPU. At other times it would cost a fifth of the CPU.
+//
+// What it is worth, with it and without (bench, PostgreSQL, everything changed, pairs in turn): 36.6 and 42.0 MiB at the peak
+// for 10,000 VMs, 89.7 and 113.8 MiB for 40,000; it costs 10 to 20 % of the CPU there. A memory limit set once is no way out:
+// one of 32 MiB gives 30.0 MiB for 10,000 VMs, but takes 34.8 s of CPU instead of 7.6 s for 40,000.
 type frugal struct {
 	mu     sync.Mutex
 	begun  int
