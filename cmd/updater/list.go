@@ -68,6 +68,22 @@ func (o *listOptions) check(a *app) error {
 	return nil
 }
 
+// checkEmpty refuses filters that were given without a value, as a script does whose variable is empty: they would choose
+// everything. The cursor may be empty, that of the first page is.
+func checkEmpty(f *pflag.FlagSet) error {
+	var errs []error
+	f.VisitAll(func(flag *pflag.Flag) {
+		empty := flag.Changed && flag.Value.String() == ""
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			empty = flag.Changed && slices.Contains(list.GetSlice(), "")
+		}
+		if empty && flag.Name != "after" {
+			errs = append(errs, fmt.Errorf("--%s: the value is empty; give one, or leave the flag out", flag.Name))
+		}
+	})
+	return errors.Join(errs...)
+}
+
 func (o *listOptions) tombstones() db.Tombstones {
 	switch {
 	case o.deleted:
@@ -262,7 +278,7 @@ docs/reading.md has the details.`,
 		Example: example,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := o.check(a); err != nil {
+			if err := errors.Join(checkEmpty(cmd.LocalNonPersistentFlags()), o.check(a)); err != nil {
 				return err
 			}
 			return a.withCache(cmd.Context(), func(s *db.Store) error { return run(cmd.Context(), s) })
