@@ -99,7 +99,11 @@ func TestOnce_UnreadableAfterAnyAnswers(t *testing.T) {
 		r := newRig(t, store, rapisim.Options{VMs: 1, Nodes: 1}, "prod")
 		rnd := rand.New(rand.NewPCG(7, 9))
 		said := map[bool]int{}
-		for step := range 250 {
+		steps := 250
+		if raceDetector {
+			steps = 60
+		}
+		for step := range steps {
 			if rnd.IntN(3) > 0 { // else the same answer again
 				items, readable := drawGroups(rnd)
 				r.answerGroups(items...)
