@@ -84,6 +84,13 @@ sed -i -e 's|&prod {name: prod,|\&prod {name: main,|' /etc/ganeti-cache-updater/
 systemctl reload ganeti-cache-updater
 until updater status | grep -q '^main.* vm'; do sleep 0.2; done
 `,
+	// The cluster of the section before has its name back.
+	"docs/operate.md: updater clusters rename prod main": `
+updater clusters rename main prod
+sed -i -e 's|&prod {name: main,|\&prod {name: prod,|' /etc/ganeti-cache-updater/config.yaml
+systemctl reload ganeti-cache-updater
+until updater status | grep -q '^prod.* vm'; do sleep 0.2; done
+`,
 	// "put the new file in the place of secret_key_file": there is an old one, and a sealed password.
 	"docs/operate.md: updater clusters rekey --new-key-file new.key": `
 openssl rand -hex 32 | install -m 0640 -g ganeti-cache-updater /dev/stdin /etc/ganeti-cache-updater/secret.key
